@@ -1,0 +1,86 @@
+"""Bytes stored once, named by their SHA-256. A blob is on disk, with its directory entry, before `put` returns.
+
+A blob without a row is swept after a day; a row without a blob never exists, since blobs are put before the commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class BlobFolder:
+    """A folder `ab/cdef...` of files, each named by the digest of what it holds. Files 0600, folders 0700."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, content: bytes, sha256: str = "") -> str:
+        """Store `content` and return its digest. Idempotent; durable on return.
+
+        sha256: the digest where the caller has it already. Raises OSError (disk full, not writable).
+        """
+        digest = sha256 or hashlib.sha256(content).hexdigest()
+        path = self._path(digest)
+        if path.exists():
+            _sync_folder(path.parent)  # whoever wrote it may have died before the entry reached the disk
+            return digest
+        self._make_folder(path.parent)
+        temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(fd, view) :]
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+        return digest
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes. Raises FileNotFoundError when there is no such blob."""
+        return self._path(sha256).read_bytes()
+
+    def path(self, sha256: str) -> Path:
+        """Where the blob is, for readers that stream it."""
+        return self._path(sha256)
+
+    def delete(self, sha256: str) -> None:
+        """Remove the blob; nothing happens when there is none."""
+        self._path(sha256).unlink(missing_ok=True)
+
+    def all(self) -> Iterator[tuple[str, float]]:
+        """Every stored digest with its modification time (seconds since the epoch)."""
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            for file in folder.iterdir():
+                if not file.name.startswith("."):
+                    yield folder.name + file.name, file.stat().st_mtime
+
+    def _path(self, sha256: str) -> Path:
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise FileNotFoundError(f"{sha256!r} names no blob")
+        return self.root / sha256[:2] / sha256[2:]
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(self.root)
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

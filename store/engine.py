@@ -1,0 +1,205 @@
+"""Connections to the one database: SQLite with one writer, or PostgreSQL with many.
+
+Promises: a `write()` that returned has reached the disk (SQLite: WAL and synchronous=FULL; PostgreSQL:
+synchronous_commit=on). On SQLite each write transaction, in any process, holds an exclusive lock on `write.lock`, since
+SQLite before 3.51.3 can corrupt a WAL when two connections write and checkpoint at once (sqlite.org, wal.html, "the
+WAL-reset bug"); readers are query_only. Errors become `StoreBusy` or `StoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from store.errors import StoreBusy, StoreUnavailable
+
+LOCK_WAIT_SECONDS = 5.0
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class WriteLock:
+    """An exclusive lock between processes (flock on a file) and between threads, held for one transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+        self._fd = -1
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold the lock. Raises StoreBusy when it cannot be had in 5 seconds."""
+        if not self._threads.acquire(timeout=LOCK_WAIT_SECONDS):
+            raise StoreBusy("the database is being written by another thread for more than 5 seconds")
+        try:
+            self._lock_file()
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def _lock_file(self) -> None:
+        if self._fd < 0:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        pause = 0.0005
+        while True:
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StoreBusy("the database is being written by another process, try again") from None
+                time.sleep(pause)
+                pause = min(pause * 2, 0.02)
+
+
+class Database:
+    """The database of one configuration.
+
+    url: `sqlite:///path` or `postgresql+psycopg://user@host/name`. pool_size: connections on PostgreSQL.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, statement_seconds: int = 30) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            path = Path(url.removeprefix("sqlite:///"))
+            self.path: Path | None = path
+            self._lock: WriteLock | None = WriteLock(path.parent / "write.lock")
+            self._writer = _sqlite_engine(url, writer=True)
+            self._reader = _sqlite_engine(url, writer=False)
+        else:
+            self.path = None
+            self._lock = None
+            self._writer = self._reader = create_engine(
+                url,
+                pool_size=pool_size,
+                max_overflow=4,
+                pool_timeout=5,
+                pool_pre_ping=False,
+                pool_recycle=1800,
+                json_serializer=_dumps,
+                hide_parameters=True,
+                connect_args={
+                    "connect_timeout": 5,
+                    "options": f"-c synchronous_commit=on -c timezone=UTC -c statement_timeout={statement_seconds}s "
+                    "-c idle_in_transaction_session_timeout=60s",
+                    "keepalives_idle": 10,
+                    "keepalives_interval": 5,
+                    "keepalives_count": 3,
+                },
+            )
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that may write; for migrations only."""
+        return self._writer
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One write transaction: committed and on disk at the end, rolled back on any exception.
+
+        Raises StoreBusy (another writer for 5 s) or StoreUnavailable (gone, full, failing); a later try may help.
+        """
+        if self._lock is None:
+            with self._transaction(self._writer) as connection:
+                yield connection
+        else:
+            with self._lock.hold(), self._transaction(self._writer) as connection:
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view of everything, whatever is committed meanwhile; writes nothing."""
+        with self._transaction(self._reader) as connection:
+            if not self.is_sqlite:
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield connection
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            # After a failed write or fsync nothing on this connection is trusted again: it is closed and opened anew.
+            engine.dispose()
+            raise _translate(error) from error
+        except DBAPIError as error:
+            # DatabaseError itself, and none of its kinds, is how SQLite says that the file is damaged or no database.
+            if error.connection_invalidated or type(error) is DatabaseError:
+                engine.dispose()
+                raise _translate(error) from error
+            raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable when the database does not answer."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+
+def _translate(error: DBAPIError) -> StoreBusy | StoreUnavailable:
+    cause = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    if "locked" in cause or "deadlock" in cause or "serialize" in cause:
+        return StoreBusy(f"the database is busy: {cause}")
+    return StoreUnavailable(f"the database does not work: {cause}")
+
+
+def _sqlite_engine(url: str, *, writer: bool) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1 if writer else 8,
+        max_overflow=0 if writer else 16,
+        json_serializer=_dumps,
+        hide_parameters=True,  # what a row holds must not get into a log with an exception
+        connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA cache_size=-32768")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        if writer:
+            cursor.execute("PRAGMA wal_autocheckpoint=2000")
+        else:
+            cursor.execute("PRAGMA wal_autocheckpoint=0")
+            cursor.execute("PRAGMA query_only=1")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # A deferred transaction that starts to write later fails at once when another wrote meanwhile.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path}"

@@ -1,0 +1,79 @@
+"""Queries on access links and one-use links; only digests are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from store import fast
+from store.tables import ACCESS_LINK, ONE_USE
+
+
+def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert access links."""
+    fast.insert(connection, ACCESS_LINK, rows)
+
+
+def newest(
+    connection: Connection, ticket_id: int, *, contact_id: int | None = None, agent_id: int | None = None
+) -> Row[Any] | None:
+    """The newest link of a contact (or an agent) to a ticket that was not revoked."""
+    c = ACCESS_LINK.c
+    person = c.contact_id == contact_id if agent_id is None else c.agent_id == agent_id
+    return connection.execute(
+        select(ACCESS_LINK)
+        .where(c.ticket_id == ticket_id, person, c.revoked_at.is_(None))
+        .order_by(c.id.desc())
+        .limit(1)
+    ).first()
+
+
+def by_digest(connection: Connection, digest: str) -> Row[Any] | None:
+    """The link with that digest, whatever its state."""
+    return connection.execute(select(ACCESS_LINK).where(ACCESS_LINK.c.digest == digest)).first()
+
+
+def by_id(connection: Connection, link_id: int) -> Row[Any] | None:
+    """One link."""
+    return connection.execute(select(ACCESS_LINK).where(ACCESS_LINK.c.id == link_id)).first()
+
+
+def extend(connection: Connection, ticket_id: int, now: datetime, expires_at: datetime) -> None:
+    """The ticket was active: its links that still open live on until then."""
+    c = ACCESS_LINK.c
+    connection.execute(
+        update(ACCESS_LINK)
+        .where(c.ticket_id == ticket_id, c.revoked_at.is_(None), c.expires_at > now, c.expires_at < expires_at)
+        .values(expires_at=expires_at)
+    )
+
+
+def revoke(connection: Connection, ticket_id: int, now: datetime) -> int:
+    """Revoke every link of a ticket; how many."""
+    c = ACCESS_LINK.c
+    return connection.execute(
+        update(ACCESS_LINK).where(c.ticket_id == ticket_id, c.revoked_at.is_(None)).values(revoked_at=now)
+    ).rowcount
+
+
+def add_one_use(connection: Connection, row: dict[str, Any]) -> None:
+    """Insert a one-use link."""
+    fast.insert(connection, ONE_USE, [row])
+
+
+def one_use(connection: Connection, digest: str) -> Row[Any] | None:
+    """The one-use link with that digest."""
+    return connection.execute(select(ONE_USE).where(ONE_USE.c.digest == digest)).first()
+
+
+def spend(connection: Connection, one_use_id: int, now: datetime) -> bool:
+    """Use it up; False when it was used already (two clicks at once: one of them wins)."""
+    return (
+        connection.execute(
+            update(ONE_USE).where(ONE_USE.c.id == one_use_id, ONE_USE.c.used_at.is_(None)).values(used_at=now)
+        ).rowcount
+        == 1
+    )

@@ -1,0 +1,104 @@
+"""Queries on the outbox: mails that wait to leave, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select
+
+from store import fast
+from store.claims import claim as claim_rows
+from store.errors import LostLease
+from store.tables import OUTBOX
+from store.vocabulary import Notice, OutboxState
+
+_OPEN = (OutboxState.WAITING, OutboxState.SENDING)
+
+
+def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert mails to be sent; every row has the same columns."""
+    if rows:
+        fast.insert(connection, OUTBOX, rows)
+
+
+def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
+    """Claim the mails that are due, the longest waiting first."""
+    due = and_(OUTBOX.c.state.in_(_OPEN), OUTBOX.c.next_attempt_at <= now)
+    ids = claim_rows(connection, OUTBOX, due, [OUTBOX.c.next_attempt_at, OUTBOX.c.id], owner, now, now + lease, limit)
+    if not ids:
+        return []
+    return list(connection.execute(select(OUTBOX).where(OUTBOX.c.id.in_(ids)).order_by(OUTBOX.c.id)))
+
+
+def rendered(connection: Connection, rows: Sequence[tuple[int, bytes | None, str]], owner: str, now: datetime) -> None:
+    """Keep the rendered bytes before the first try, so that every try sends the same."""
+    for row_id, content, sha256 in rows:
+        changes = {
+            "rendered": content,
+            "rendered_sha256": sha256,
+            "first_try_at": now,
+            "state": str(OutboxState.SENDING),
+        }
+        if fast.update(connection, OUTBOX, changes, {"id": row_id, "lease_owner": owner}) != 1:
+            raise LostLease(f"outbox {row_id} was taken over while {owner} held it")
+
+
+def settle(connection: Connection, row_id: int, owner: str | None, **values: Any) -> bool:
+    """Write what became of a try and end the lease; False when the row was taken over meanwhile."""
+    ours = {"lease_owner": owner} if owner is not None else {}
+    changes = {"lease_owner": None, "lease_until": None, **values}
+    return fast.update(connection, OUTBOX, changes, {"id": row_id, **ours}) == 1
+
+
+def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
+    """One outgoing mail."""
+    return connection.execute(select(OUTBOX).where(OUTBOX.c.id == row_id)).first()
+
+
+def by_message_id(connection: Connection, message_id: str) -> Row[Any] | None:
+    """The outgoing mail with that Message-ID."""
+    return connection.execute(select(OUTBOX).where(OUTBOX.c.message_id == message_id)).first()
+
+
+def of_ticket(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """Every mail sent or to be sent about a ticket, oldest first."""
+    return list(connection.execute(select(OUTBOX).where(OUTBOX.c.ticket_id == ticket_id).order_by(OUTBOX.c.id)))
+
+
+def count_sent(connection: Connection, notices: Sequence[str], since: datetime, recipient: str | None = None) -> int:
+    """How many of these notices were written since then, to one address or to all."""
+    query = select(func.count()).where(OUTBOX.c.notice.in_(notices), OUTBOX.c.created_at > since)
+    if recipient is not None:
+        query = query.where(OUTBOX.c.recipient == recipient)
+    return connection.execute(query).scalar_one()
+
+
+def acknowledged(connection: Connection, recipient: str, since: datetime) -> set[int]:
+    """The tickets whose acknowledgement was written to this address since then."""
+    c = OUTBOX.c
+    query = select(c.ticket_id).where(c.recipient == recipient, c.notice == Notice.N1, c.created_at >= since)
+    return {row[0] for row in connection.execute(query)}
+
+
+def waiting(connection: Connection, limit: int = 200) -> list[Row[Any]]:
+    """What has not left, oldest first, and what was given up in the last days."""
+    query = (
+        select(OUTBOX)
+        .where(or_(OUTBOX.c.state.in_(_OPEN), OUTBOX.c.state == OutboxState.FAILED))
+        .order_by(OUTBOX.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """When the oldest mail that has not left was written; None when nothing waits."""
+    return connection.execute(select(func.min(OUTBOX.c.created_at)).where(OUTBOX.c.state.in_(_OPEN))).scalar()
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many rows there are in each state."""
+    rows = connection.execute(select(OUTBOX.c.state, func.count()).group_by(OUTBOX.c.state))
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,41 @@
+"""The tables of `store/models.py` as SQLAlchemy Core tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table
+from sqlmodel import SQLModel
+
+from store import models
+
+
+def _table(model: type[SQLModel]) -> Table:
+    table: Table = model.__table__  # type: ignore[attr-defined]
+    return table
+
+
+JOURNAL = _table(models.Journal)
+RAW_MAIL = _table(models.RawMail)
+SEEN = _table(models.Seen)
+ORGANISATION = _table(models.Organisation)
+CONTACT = _table(models.Contact)
+AGENT = _table(models.Agent)
+TICKET = _table(models.Ticket)
+COMMENT = _table(models.Comment)
+BLOB = _table(models.Blob)
+ATTACHMENT = _table(models.Attachment)
+MESSAGE_REFERENCE = _table(models.MessageReference)
+PARTICIPANT = _table(models.Participant)
+TICKET_ADDRESS = _table(models.TicketAddress)
+EVENT = _table(models.Event)
+OUTBOX = _table(models.Outbox)
+TIMER = _table(models.Timer)
+ACCESS_LINK = _table(models.AccessLink)
+ONE_USE = _table(models.OneUse)
+IMAP_CURSOR = _table(models.ImapCursor)
+LEASE = _table(models.Lease)
+COUNTER = _table(models.Counter)
+
+
+def is_sqlite(connection: Connection) -> bool:
+    """Whether this connection is to SQLite."""
+    return connection.dialect.name == "sqlite"

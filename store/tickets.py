@@ -1,0 +1,320 @@
+"""Queries on tickets, comments, attachments, participants and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
+
+from store import fast
+from store.tables import (
+    AGENT,
+    ATTACHMENT,
+    BLOB,
+    COMMENT,
+    CONTACT,
+    COUNTER,
+    EVENT,
+    MESSAGE_REFERENCE,
+    PARTICIPANT,
+    TICKET,
+    TICKET_ADDRESS,
+    is_sqlite,
+)
+from store.vocabulary import CommentKind, Role
+
+_NEXT_NUMBER = "UPDATE counter SET value = value + 1 WHERE name = 'ticket' RETURNING value"
+
+
+def next_number(connection: Connection) -> int:
+    """The next ticket number. On PostgreSQL a sequence, so numbers may have gaps and nobody waits for a commit."""
+    if not is_sqlite(connection):
+        number: int = connection.execute(text("SELECT nextval('ticket_number')")).scalar_one()
+        return number
+    taken = connection.exec_driver_sql(_NEXT_NUMBER).scalar()
+    if taken is None:
+        fast.insert(connection, COUNTER, [{"name": "ticket", "value": 1}])
+        return 1
+    return int(taken)
+
+
+def add(connection: Connection, row: dict[str, Any]) -> None:
+    """Insert a ticket."""
+    fast.insert(connection, TICKET, [row])
+
+
+def change(connection: Connection, ticket_id: int, **values: Any) -> None:
+    """Change columns of a ticket."""
+    fast.update(connection, TICKET, values, {"id": ticket_id})
+
+
+def _with_people() -> Select[Any]:
+    return select(
+        TICKET,
+        CONTACT.c.name.label("requester_name"),
+        CONTACT.c.address.label("requester_address"),
+        CONTACT.c.language.label("requester_language"),
+        CONTACT.c.active.label("requester_active"),
+        AGENT.c.name.label("agent_name"),
+        AGENT.c.address.label("agent_address"),
+    ).select_from(
+        TICKET.join(CONTACT, CONTACT.c.id == TICKET.c.requester_id).outerjoin(AGENT, AGENT.c.id == TICKET.c.agent_id)
+    )
+
+
+def by_ids(connection: Connection, ids: Iterable[int], *, lock: bool = False) -> list[Row[Any]]:
+    """The tickets with their requester's and agent's names, in number order; locked until commit when asked."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return []
+    query = _with_people().where(TICKET.c.id.in_(wanted)).order_by(TICKET.c.number)
+    if lock and not is_sqlite(connection):
+        query = query.with_for_update(of=TICKET)
+    return list(connection.execute(query))
+
+
+def by_key(connection: Connection, key: str, *, lock: bool = False) -> Row[Any] | None:
+    """The ticket of that key (any case), or None."""
+    query = _with_people().where(TICKET.c.key == key.upper())
+    if lock and not is_sqlite(connection):
+        query = query.with_for_update(of=TICKET)
+    return connection.execute(query).first()
+
+
+def ids_by_numbers(connection: Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """Ticket ids by number, of those that exist."""
+    if not numbers:
+        return {}
+    rows = connection.execute(select(TICKET.c.number, TICKET.c.id).where(TICKET.c.number.in_(numbers)))
+    return {row[0]: row[1] for row in rows}
+
+
+def ids_by_keys(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Ticket ids by key, of those that exist."""
+    if not keys:
+        return {}
+    rows = connection.execute(select(TICKET.c.key, TICKET.c.id).where(TICKET.c.key.in_(keys)))
+    return {row[0]: row[1] for row in rows}
+
+
+def ids_by_message_ids(connection: Connection, message_ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+    """(ticket id, whether the mail itself is awaited) by Message-ID, of those known."""
+    if not message_ids:
+        return {}
+    c = MESSAGE_REFERENCE.c
+    rows = connection.execute(select(c.message_id, c.ticket_id, c.awaited).where(c.message_id.in_(message_ids)))
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def remember_message_ids(connection: Connection, ticket_id: int, ids: Iterable[str], *, awaited: bool = False) -> None:
+    """Note which ticket these Message-IDs belong to; an id that is known keeps its first ticket.
+
+    awaited: the mails themselves have not come, only one that answers them.
+    """
+    rows = [{"message_id": i, "ticket_id": ticket_id, "awaited": awaited} for i in dict.fromkeys(ids) if i]
+    fast.insert(connection, MESSAGE_REFERENCE, rows, or_nothing=True)
+
+
+def message_came(connection: Connection, message_id: str) -> None:
+    """The mail with that Message-ID is there: another one with the same id is a mail of its own."""
+    fast.update(connection, MESSAGE_REFERENCE, {"awaited": False}, {"message_id": message_id})
+
+
+def last_message_ids(connection: Connection, ticket_id: int, limit: int) -> list[str]:
+    """Message-IDs of the customers' comments that came by mail, newest first: those that customers can have seen."""
+    c = COMMENT.c
+    rows = connection.execute(
+        select(c.message_id)
+        .where(
+            c.ticket_id == ticket_id,
+            c.kind == CommentKind.COMMENT,
+            c.role == Role.CUSTOMER,
+            c.message_id.is_not(None),
+        )
+        .order_by(c.id.desc())
+        .limit(limit)
+    )
+    return [row[0] for row in rows]
+
+
+def add_comment(connection: Connection, row: dict[str, Any], attachments: Sequence[dict[str, Any]]) -> None:
+    """Insert a comment with its attachments; the blobs are on disk already, their rows are made here."""
+    fast.insert(connection, COMMENT, [row])
+    if attachments:
+        blobs = {
+            a["sha256"]: {"sha256": a["sha256"], "size_bytes": a["size_bytes"], "created_at": row["created_at"]}
+            for a in attachments
+        }
+        fast.insert(connection, BLOB, list(blobs.values()), or_nothing=True)
+        fast.insert(connection, ATTACHMENT, attachments)
+
+
+def change_comment(connection: Connection, comment_id: int, **values: Any) -> None:
+    """Change columns of a comment (a note that its author confirms becomes a public comment)."""
+    connection.execute(update(COMMENT).where(COMMENT.c.id == comment_id).values(**values))
+
+
+def comments(connection: Connection, ticket_id: int, *, public_only: bool = False) -> list[Row[Any]]:
+    """The ticket's comments (and notes) in order."""
+    query = select(COMMENT).where(COMMENT.c.ticket_id == ticket_id).order_by(COMMENT.c.created_at, COMMENT.c.id)
+    if public_only:
+        query = query.where(COMMENT.c.kind == CommentKind.COMMENT)
+    return list(connection.execute(query))
+
+
+def count_comments(connection: Connection, ticket_id: int, since: datetime) -> int:
+    """How many comments of customers the ticket got since then."""
+    c = COMMENT.c
+    query = select(func.count()).where(c.ticket_id == ticket_id, c.role == Role.CUSTOMER, c.created_at > since)
+    return connection.execute(query).scalar_one()
+
+
+def comment(connection: Connection, comment_id: int) -> Row[Any] | None:
+    """One comment."""
+    return connection.execute(select(COMMENT).where(COMMENT.c.id == comment_id)).first()
+
+
+def note_of_mail(connection: Connection, journal_id: int) -> int | None:
+    """The id of the note that a mail was kept as, if it was."""
+    c = COMMENT.c
+    return connection.execute(
+        select(c.id).where(c.journal_id == journal_id, c.kind == CommentKind.NOTE, c.role == Role.AGENT).order_by(c.id)
+    ).scalar()
+
+
+def last_public_comment(connection: Connection, ticket_id: int, role: Role, before: int) -> Row[Any] | None:
+    """The newest public comment of that side that is older than comment `before`."""
+    c = COMMENT.c
+    return connection.execute(
+        select(COMMENT)
+        .where(c.ticket_id == ticket_id, c.kind == CommentKind.COMMENT, c.role == role, c.id < before)
+        .order_by(c.id.desc())
+        .limit(1)
+    ).first()
+
+
+def attachments(connection: Connection, comment_ids: Sequence[int]) -> list[Row[Any]]:
+    """The files of these comments, in order."""
+    if not comment_ids:
+        return []
+    return list(
+        connection.execute(select(ATTACHMENT).where(ATTACHMENT.c.comment_id.in_(comment_ids)).order_by(ATTACHMENT.c.id))
+    )
+
+
+def attachment(connection: Connection, ticket_id: int, attachment_id: int) -> Row[Any] | None:
+    """One file, only if it is of that ticket and of a public comment."""
+    return connection.execute(
+        select(ATTACHMENT)
+        .select_from(ATTACHMENT.join(COMMENT, COMMENT.c.id == ATTACHMENT.c.comment_id))
+        .where(
+            ATTACHMENT.c.id == attachment_id,
+            ATTACHMENT.c.ticket_id == ticket_id,
+            COMMENT.c.kind == CommentKind.COMMENT,
+        )
+    ).first()
+
+
+def add_event(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append events; every row has the same columns."""
+    if rows:
+        fast.insert(connection, EVENT, rows)
+
+
+def events(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """The ticket's events in order."""
+    return list(connection.execute(select(EVENT).where(EVENT.c.ticket_id == ticket_id).order_by(EVENT.c.id)))
+
+
+def participants(connection: Connection, ticket_ids: Sequence[int]) -> list[Row[Any]]:
+    """(ticket_id, contact_id, contributes, told, name, address, language) of active participants."""
+    if not ticket_ids:
+        return []
+    p = PARTICIPANT.c
+    return list(
+        connection.execute(
+            select(
+                p.ticket_id, p.contact_id, p.contributes, p.told, CONTACT.c.name, CONTACT.c.address, CONTACT.c.language
+            )
+            .select_from(PARTICIPANT.join(CONTACT, CONTACT.c.id == p.contact_id))
+            .where(p.ticket_id.in_(ticket_ids), CONTACT.c.active)
+            .order_by(p.added_at)
+        )
+    )
+
+
+def may_comment_addresses(connection: Connection, ticket_ids: Sequence[int]) -> list[tuple[int, str]]:
+    """(ticket id, address) pairs from To and Cc of verified mails."""
+    if not ticket_ids:
+        return []
+    rows = connection.execute(
+        select(TICKET_ADDRESS.c.ticket_id, TICKET_ADDRESS.c.address).where(TICKET_ADDRESS.c.ticket_id.in_(ticket_ids))
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def allow_addresses(connection: Connection, ticket_id: int, addresses: Iterable[str]) -> None:
+    """Let these addresses comment on the ticket."""
+    rows = [{"ticket_id": ticket_id, "address": a} for a in dict.fromkeys(addresses)]
+    fast.insert(connection, TICKET_ADDRESS, rows, or_nothing=True)
+
+
+def listing(
+    connection: Connection,
+    *,
+    statuses: Sequence[str] = (),
+    agent_id: int | None = None,
+    words: str = "",
+    limit: int = 50,
+    after: datetime | None = None,
+) -> list[Row[Any]]:
+    """Tickets for a person at a terminal, the last changed first."""
+    query = _with_people().order_by(TICKET.c.updated_at.desc(), TICKET.c.id.desc()).limit(limit)
+    if statuses:
+        query = query.where(TICKET.c.status.in_(statuses))
+    if agent_id is not None:
+        query = query.where(TICKET.c.agent_id == agent_id)
+    if words:
+        pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        query = query.where(
+            or_(
+                TICKET.c.subject.ilike(pattern, escape="\\"),
+                TICKET.c.key.ilike(pattern, escape="\\"),
+                CONTACT.c.address.ilike(pattern, escape="\\"),
+            )
+        )
+    if after is not None:
+        query = query.where(TICKET.c.updated_at < after)
+    return list(connection.execute(query))
+
+
+def opened_by(connection: Connection, contact_id: int, since: datetime) -> list[Row[Any]]:
+    """(id, key) of the tickets that a contact opened since then, oldest first."""
+    query = select(TICKET.c.id, TICKET.c.key).where(TICKET.c.requester_id == contact_id, TICKET.c.created_at >= since)
+    return list(connection.execute(query.order_by(TICKET.c.number).limit(500)))
+
+
+def all_since(connection: Connection, since: datetime | None, page: int = 500) -> Iterable[Row[Any]]:
+    """Every ticket changed since then, by number, in pages."""
+    last = 0
+    while True:
+        query = _with_people().where(TICKET.c.number > last).order_by(TICKET.c.number).limit(page)
+        if since is not None:
+            query = query.where(TICKET.c.updated_at >= since)
+        rows = list(connection.execute(query))
+        if not rows:
+            return
+        yield from rows
+        last = rows[-1].number
+
+
+def open_with_agent(connection: Connection, agent_ids: Sequence[int], categories: Sequence[str]) -> dict[int, int]:
+    """How many tickets of these categories each agent has."""
+    rows = connection.execute(
+        select(TICKET.c.agent_id, func.count())
+        .where(and_(TICKET.c.agent_id.in_(agent_ids), TICKET.c.category.in_(categories)))
+        .group_by(TICKET.c.agent_id)
+    )
+    return {row[0]: row[1] for row in rows}

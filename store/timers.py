@@ -1,0 +1,62 @@
+"""Queries on due times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from store import fast
+from store.claims import claim as claim_rows
+from store.tables import TIMER
+from store.vocabulary import TimerState
+
+
+def arm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert due times."""
+    if rows:
+        fast.insert(connection, TIMER, rows)
+
+
+def cancel(connection: Connection, ticket_id: int, now: datetime) -> int:
+    """Cancel every armed timer of the ticket (its status was left); how many."""
+    return connection.execute(
+        update(TIMER)
+        .where(TIMER.c.ticket_id == ticket_id, TIMER.c.state == TimerState.ARMED)
+        .values(state=TimerState.CANCELLED, settled_at=now, lease_owner=None, lease_until=None)
+    ).rowcount
+
+
+def claim_due(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
+    """Claim the timers whose time has come."""
+    due = (TIMER.c.state == TimerState.ARMED) & (TIMER.c.due_at <= now)
+    ids = claim_rows(connection, TIMER, due, [TIMER.c.due_at], owner, now, now + lease, limit)
+    if not ids:
+        return []
+    return list(connection.execute(select(TIMER).where(TIMER.c.id.in_(ids)).order_by(TIMER.c.due_at)))
+
+
+def settle(connection: Connection, timer_id: int, owner: str, state: TimerState, now: datetime) -> bool:
+    """End an armed timer; False when it was taken over or cancelled meanwhile."""
+    return (
+        connection.execute(
+            update(TIMER)
+            .where(TIMER.c.id == timer_id, TIMER.c.lease_owner == owner, TIMER.c.state == TimerState.ARMED)
+            .values(state=state, settled_at=now, lease_owner=None, lease_until=None)
+        ).rowcount
+        == 1
+    )
+
+
+def move(connection: Connection, timer_id: int, due_at: datetime) -> None:
+    """Set another due time (an interaction came) and end the lease."""
+    connection.execute(
+        update(TIMER).where(TIMER.c.id == timer_id).values(due_at=due_at, lease_owner=None, lease_until=None)
+    )
+
+
+def of_ticket(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """The ticket's timers, soonest first."""
+    return list(connection.execute(select(TIMER).where(TIMER.c.ticket_id == ticket_id).order_by(TIMER.c.due_at)))

@@ -1,0 +1,112 @@
+"""The words that are stored: one meaning each, as strings, so that a row can be read without the program."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Road(StrEnum):
+    """By which way a mail came in."""
+
+    SMTP = "smtp"
+    SUBMISSION = "submission"
+    LMTP = "lmtp"
+    IMAP = "imap"
+    PIPE = "pipe"
+
+
+class Outcome(StrEnum):
+    """The one end of every accepted mail (`pending` until it is decided)."""
+
+    PENDING = "pending"
+    OPENED = "opened"
+    COMMENTED = "commented"
+    COMMAND = "command"
+    AUTOMATIC = "automatic"
+    DSN = "dsn"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    HELD = "held"
+
+
+class HeldReason(StrEnum):
+    """Why a mail waits for a person: a closed list."""
+
+    POISON = "poison"
+    LIMIT = "limit"
+    UNKNOWN_SENDER = "unknown_sender"
+    RULE = "rule"
+    LOOP = "loop"
+    COLLISION = "collision"
+    AMBIGUOUS = "ambiguous"
+
+
+class Category(StrEnum):
+    """What a status means, whatever the company calls it."""
+
+    NEW = "new"
+    OPEN = "open"
+    WAITING = "waiting"
+    HOLD = "hold"
+    SOLVED = "solved"
+    CLOSED = "closed"
+
+
+class CommentKind(StrEnum):
+    """COMMENT is public, NOTE is internal."""
+
+    COMMENT = "comment"
+    NOTE = "note"
+
+
+class Role(StrEnum):
+    """Who acted or is told: the customer's side, ours, or the gateway itself."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class Channel(StrEnum):
+    """How a ticket or a comment came about."""
+
+    MAIL = "mail"
+    PORTAL = "portal"
+    CLI = "cli"
+    PHONE = "phone"
+
+
+class OutboxState(StrEnum):
+    """Where an outgoing mail is: waiting, being tried, accepted by the relay, given up, or dropped by a person."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class TimerState(StrEnum):
+    """A due time: armed until it fires once or is cancelled."""
+
+    ARMED = "armed"
+    FIRED = "fired"
+    CANCELLED = "cancelled"
+
+
+class Notice(StrEnum):
+    """Who is told what (`requirements` 1.L); the text of each is a template of the same name."""
+
+    N1 = "N1"  # acknowledgement to the requester
+    N2 = "N2"  # ticket opened for you
+    N4 = "N4"  # link requested
+    N5 = "N5"  # answer
+    N6 = "N6"  # status changed
+    N11 = "N11"  # reopened
+    N15 = "N15"  # participant added
+    N19 = "N19"  # to agents
+    N20 = "N20"  # not accepted, and how to mend it
+    CONFIRM = "CONFIRM"  # to the agent: your answer waits for your word
+    COMMAND_ERROR = "COMMAND_ERROR"  # to the agent: nothing was sent, this is the list
+    DELIVERY_FAILED = "DELIVERY_FAILED"  # to the agent: the customer's server refused
+    ACK_DIGEST = "ACK_DIGEST"  # to a verified sender beyond the cap: one mail naming all numbers
