@@ -1,0 +1,376 @@
+"""The only place where parts meet: out of the settings come the database, the site, the workers, the relay.
+
+Commands build what they need with `open_site`; `serve` builds everything (`mailgate/serving/`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import secrets
+import shlex
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mailgate.authn import domains
+from mailgate.authn.oauth import TokenSource
+from mailgate.authn.resolver import SystemResolver
+from mailgate.authn.sign import Signer, load_signer
+from mailgate.clock import parse_duration
+from mailgate.company import Company, load_company
+from mailgate.decide.facts import Bound, Policy
+from mailgate.decide.ruling import Book
+from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
+from mailgate.flows.reading import Reader, Reading, ReadJob
+from mailgate.flows.rendering import Rendered, Renderer, RenderJob
+from mailgate.flows.site import Lifetimes, RetryPolicy, Site, SlaQuery
+from mailgate.i18n import Translations
+from mailgate.links.tokens import Mint, load_mint
+from mailgate.mail.addresses import normalise
+from mailgate.mail.limits import MailLimits
+from mailgate.notify.compose import Composer
+from mailgate.notify.transport import Relay, RelaySettings
+from mailgate.notify.views import CompanyView
+from mailgate.opening import mail_limits, open_blobs, open_database, support_addresses
+from mailgate.resources import data_folder
+from mailgate.scaffold import preset_folder
+from mailgate.sections import ImapAccount as ImapSection
+from mailgate.sections import Oauth
+from mailgate.settings import Settings, secret
+from mailgate.yamltypes import Rate, bound, seconds
+from store import people
+from store.blobs import BlobFolder
+from store.engine import Database
+from store.errors import StoreBusy, StoreError
+from store.ids import IdSource
+from store.writer import Writer
+
+
+class BookShelf:
+    """The company's rules and workflow in force: `reload` swaps them at once, and keeps the last good ones."""
+
+    def __init__(self, load: Callable[[], Company]) -> None:
+        self._load = load
+        self.company = load()
+        self._book = Book(self.company.rules, self.company.workflow)
+        self.error = ""
+
+    def book(self) -> Book:
+        """What is in force now; a flow asks once and keeps its answer."""
+        return self._book
+
+    def reload(self) -> None:
+        """Read the files again. Raises ConfigError; the last good ones stay then."""
+        try:
+            company = self._load()
+        except ConfigError as error:
+            self.error = str(error)
+            raise
+        self.company, self._book, self.error = company, Book(company.rules, company.workflow), ""
+
+
+@dataclass(slots=True)
+class House:
+    """A site with what must be closed at the end."""
+
+    settings: Settings
+    site: Site
+    database: Database
+    shelf: BookShelf
+    closers: list[Callable[[], None]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close what was opened, last first."""
+        for closer in reversed(self.closers):
+            closer()
+
+
+def open_house(settings: Settings, *, migrate: bool = False, node: str = "cli") -> House:
+    """Open the database and build the site.
+
+    migrate: bring the database to this program's schema first (`serve`, `migrate`, `demo`); other commands refuse an
+    old one. Raises ConfigError, StoreError (Busy or Unavailable at the command line).
+    """
+    if not settings.addresses:
+        raise ConfigError([Mistake(str(settings.folder / "mailgate.yaml"), 0, 0, "no `addresses`: write at least one")])
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mint = load_mint(settings.keys)
+    database = open_database(settings, migrate=migrate)
+    shelf = BookShelf(lambda: read_company_of(settings))
+    writer = Writer(database)
+    site = build_site(settings, shelf, writer, mint, node)
+    house = House(settings, site, database, shelf, [database.close, writer.stop])
+    sync_agents(site, settings)
+    return house
+
+
+def read_company_of(settings: Settings) -> Company:
+    """The company's files of these settings."""
+    return load_company(
+        settings.folder,
+        preset_folder(settings.preset),
+        timezone=settings.timezone,
+        departments=settings.departments,
+        agents=[a.address for a in settings.agents],
+    )
+
+
+def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint, node: str) -> Site:
+    """The site of these settings."""
+    first = settings.addresses[0].address
+    return Site(
+        clock=settings.now(),
+        writer=writer,
+        blobs=open_blobs(settings),
+        ids=IdSource(),
+        mint=mint,
+        book=shelf.book,
+        due_at=lambda at, query: _due_at(shelf.company, at, query),
+        timer_at=lambda at, amount: _timer_at(shelf.company, at, amount),
+        random=random.random,
+        addresses=support_addresses(settings),
+        policy=_policy(settings),
+        company=_company_view(settings),
+        key_label=settings.key.label,
+        base_url=settings.base_url,
+        host=first.rpartition("@")[2],
+        timezone=settings.timezone,
+        department_labels=lambda key, language: shelf.company.department_label(key, language),
+        sends=lambda notice: shelf.company.notices.sends(notice),
+        default_topic=lambda: shelf.company.topics.default or "",
+        attach_bytes=shelf.company.notices.attachments_up_to,
+        null_sender=settings.relay.null_sender,
+        node=node,
+        retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),
+        lifetimes=Lifetimes(access=settings.limits.access_link, one_use=settings.limits.invitation_link),
+    )
+
+
+def sync_agents(site: Site, settings: Settings) -> None:
+    """Make the agents' rows follow the settings, if they do not already."""
+    now = site.clock()
+    wanted: list[dict[str, Any]] = [
+        {
+            "id": site.ids.new(),
+            "name": a.name,
+            "address": normalise(a.address),
+            "role": a.role,
+            "departments": list(a.departments),
+            "language": a.language,
+            "active": True,
+            "created_at": now,
+        }
+        for a in settings.agents
+    ]
+    with site.writer.database.read() as connection:
+        stale = people.agents_differ(connection, wanted)
+
+    def work(connection: Connection) -> None:
+        people.put_agents(connection, wanted)
+
+    if stale:
+        site.writer.call(work)
+
+
+def _policy(settings: Settings) -> Policy:
+    limits = settings.limits
+    return Policy(
+        key_prefix=settings.key.prefix,
+        guests=settings.guests,
+        locale=settings.locale,
+        ack_within_seconds=settings.ack_within.total_seconds(),
+        acks=_bounds(limits.acks_per_address),
+        verified_acks=_bounds(limits.acks_per_verified_address),
+        total_acks=_bounds(limits.acks_total),
+        mails=_bounds(limits.mails_per_sender),
+        tickets=_bounds(limits.tickets_per_sender),
+        comments=_bounds(limits.comments_per_ticket),
+    )
+
+
+def _bounds(rates: tuple[Rate, ...]) -> tuple[Bound, ...]:
+    return tuple(Bound(rate.count, rate.per.total_seconds()) for rate in rates)
+
+
+def _company_view(settings: Settings) -> CompanyView:
+    company = settings.company
+    logo = f"{settings.base_url}/static/logo" if company.logo is not None and company.logo.is_file() else ""
+    return CompanyView(company.name, company.site, company.phone, company.hours, logo)
+
+
+def _due_at(company: Company, at: datetime, query: SlaQuery) -> datetime | None:
+    target = company.sla.target(priority=query.priority, topic=query.topic, department=query.department)
+    return company.sla.calendar.add(at, target.first_check) if target is not None else None
+
+
+def _timer_at(company: Company, at: datetime, amount: str) -> datetime:
+    if amount.endswith("bd"):
+        return company.sla.calendar.after(at, business_days=int(amount[:-2]))
+    if amount.endswith("d"):
+        return company.sla.calendar.after(at, days=int(amount[:-1]))
+    return at + parse_duration(amount)
+
+
+# --- what works in a worker process -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a worker process can do."""
+
+    reader: Reader
+    renderer: Renderer
+
+    def read(self, job: ReadJob) -> Reading:
+        """Read a mail."""
+        return self.reader.read(job)
+
+    def render(self, job: RenderJob) -> Rendered:
+        """Make a mail."""
+        return self.renderer.render(job)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolMaker:
+    """Makes the tools inside a worker process; what travels there is plain values."""
+
+    limits: MailLimits
+    keys: Path
+    blobs: Path
+    nameserver: str
+    dns_timeout: float
+    trusted: tuple[str, ...]
+    templates: Path
+    overrides: Path | None
+    dkim: tuple[str, str, Path] | None
+
+    def check_templates(self) -> None:
+        """Raises ConfigError naming every template that does not compile."""
+        Composer(self.templates, Translations.load(self.templates / "translations"), self.overrides)
+
+    def __call__(self) -> Tools:
+        domains.warm_up()
+        blobs = BlobFolder(self.blobs)
+        resolver = SystemResolver(self.nameserver, timeout=self.dns_timeout)
+        reader = Reader(self.limits, load_mint(self.keys), blobs, resolver, self.trusted)
+        translations = Translations.load(self.templates / "translations")
+        composer = Composer(self.templates, translations, self.overrides)
+        signer: Signer | None = load_signer(*self.dkim) if self.dkim else None
+        return Tools(reader, Renderer(composer, blobs, signer))
+
+
+def tool_maker(settings: Settings) -> ToolMaker:
+    """The tools of these settings. Raises ConfigError-like errors for a DKIM key that cannot be used."""
+    if settings.dkim is not None:
+        load_signer(settings.dkim.domain, settings.dkim.selector, settings.dkim.key_file)
+    own_templates = settings.folder / "templates"
+    ids = tuple(a.authserv_id for a in settings.imap if a.authserv_id)
+    resolver = settings.auth.resolver
+    return ToolMaker(
+        mail_limits(settings),
+        settings.keys,
+        Path(settings.blobs_url),
+        f"{resolver[0]}:{resolver[1]}" if resolver else "",
+        min(settings.auth.timeout.total_seconds(), 1.0),
+        (*settings.auth.trusted, *ids),
+        data_folder("templates"),
+        own_templates if own_templates.is_dir() else None,
+        (settings.dkim.domain, settings.dkim.selector, settings.dkim.key_file) if settings.dkim else None,
+    )
+
+
+def open_relay(settings: Settings) -> Relay:
+    """The relay that mail leaves by."""
+    relay = settings.relay
+    limits = settings.limits
+    return Relay(
+        RelaySettings(
+            host=relay.host,
+            port=relay.port,
+            tls=relay.tls,
+            user=relay.user,
+            password=secret(relay.password, relay.password_file),
+            token=token_source(relay.xoauth2_command, relay.oauth),
+            hostname=settings.hostname if settings.addresses else socket.gethostname(),
+            ca_file=str(relay.ca_file or ""),
+            connect_seconds=seconds(limits.relay_connect) or 30.0,
+            command_seconds=seconds(limits.relay_command) or 60.0,
+            data_seconds=seconds(limits.relay_data) or 600.0,
+            max_connections=bound(limits.relay_connections) or 5,
+        )
+    )
+
+
+def token_source(command: str, oauth: Oauth | None) -> TokenSource | None:
+    """Where access tokens come from (XOAUTH2): a command, or a refresh token; None for a password."""
+    if command:
+        return TokenSource.by_command(shlex.split(command))
+    if oauth is None or oauth.refresh_token_file is None:
+        return None
+    return TokenSource.by_refresh_token(
+        oauth.token_url,
+        oauth.client_id,
+        secret(oauth.client_secret, oauth.client_secret_file),
+        oauth.refresh_token_file,
+        oauth.scope,
+    )
+
+
+def imap_password(section: ImapSection) -> str:
+    """The password of a mailbox."""
+    return secret(section.password, section.password_file)
+
+
+# --- which node this is -----------------------------------------------------------------------------------------------
+
+
+class NodeSlot:
+    """A place among the serve processes of one data folder; the first is 0. Held by a lock that dies with the process.
+
+    On SQLite there is only one place: a second `serve` is refused.
+    """
+
+    def __init__(self, data: Path, *, only_one: bool) -> None:
+        self._fd = -1
+        name = _node_name(data)
+        for slot in range(1 if only_one else 64):
+            fd = os.open(data / f"serve-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                continue
+            self._fd = fd
+            self.name = f"{name}-{slot}"
+            return
+        raise Busy(
+            f"another `mailgate serve` works on {data} already; stop it first"
+            + (" (SQLite takes one; several nodes need PostgreSQL)" if only_one else "")
+        )
+
+    def free(self) -> None:
+        """Leave the place."""
+        os.close(self._fd)
+
+
+def _node_name(data: Path) -> str:
+    path = data / "node.id"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        name = secrets.token_hex(4)
+        path.write_text(name + "\n")
+        path.chmod(0o600)
+        return name
+
+
+def as_mailgate_error(error: StoreError) -> Busy | Unavailable:
+    """A store's error as one with an exit code."""
+    return Busy(str(error)) if isinstance(error, StoreBusy) else Unavailable(str(error))

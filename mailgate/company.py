@@ -1,0 +1,243 @@
+"""The company as its files describe it: workflow, rules, sla, topics, departments, people, notices, checked together.
+
+A file beside `mailgate.yaml` replaces the preset's whole file. Every mistake of every file is said at once, those
+between files too. The result is frozen: a reload makes a new one, and a mail in the works keeps the one it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from mailgate import yamlfile
+from mailgate.companyfiles import (
+    WEEKDAYS,
+    Department,
+    DepartmentsFile,
+    NoticesFile,
+    PeopleFile,
+    SlaFile,
+    Target,
+    TopicsFile,
+)
+from mailgate.errors import ConfigError, Mistake
+from mailgate.limit_settings import Limits
+from mailgate.rules import book as rulebook
+from mailgate.rules.book import RuleBook, RulesFile
+from mailgate.tickets import workflow as states
+from mailgate.tickets.workflow import Workflow, WorkflowFile
+from mailgate.yamlfile import Document, did_you_mean
+from mailgate.yamltypes import text_in
+from scheduler.worktime import Calendar, holiday_check
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Sla:
+    """Working time and targets."""
+
+    calendar: Calendar
+    targets: tuple[Target, ...]
+
+    def target(self, *, priority: str = "", topic: str = "", department: str = "") -> Target | None:
+        """The first target that fits, None when the company promises nothing."""
+        for one in self.targets:
+            pairs = ((one.priority, priority), (one.topic, topic), (one.department, department))
+            if all(not wanted or value in wanted for wanted, value in pairs):
+                return one
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Everything the company decided, in force together."""
+
+    workflow: Workflow
+    rules: RuleBook
+    sla: Sla
+    topics: TopicsFile
+    departments: dict[str, Department]
+    people: PeopleFile
+    notices: NoticesFile
+
+    def department_label(self, key: str, language: str) -> str:
+        """The department's name as people read it; its key where nothing better is known."""
+        department = self.departments.get(key)
+        return text_in(department.label, language, key) if department else key
+
+    def topic_label(self, key: str, language: str) -> str:
+        """The topic's name as people read it; its key where nothing better is known."""
+        topic = self.topics.topics.get(key)
+        return text_in(topic.label, language, key) if topic else key
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """Reads the files one by one and keeps their documents and mistakes."""
+
+    folder: Path
+    preset: Path
+    limits: Limits
+    mistakes: list[Mistake]
+    documents: dict[str, Document]
+
+    def read(self, name: str, model: type[M]) -> M | None:
+        own = self.folder / f"{name}.yaml"
+        try:
+            document = yamlfile.load(
+                own if own.is_file() else self.preset / f"{name}.yaml",
+                max_bytes=self.limits.yaml_bytes,
+                max_aliases=self.limits.yaml_aliases,
+                max_nodes=self.limits.yaml_nodes,
+            )
+        except ConfigError as error:
+            self.mistakes += error.mistakes
+            return None
+        found, mistakes = yamlfile.validate(document, model)
+        self.mistakes += mistakes
+        self.documents[name] = document
+        return found
+
+    def say(self, name: str, problems: list[rulebook.Problem], *, warning: bool = False) -> None:
+        document = self.documents.get(name)
+        if document is not None:
+            self.mistakes += [document.mistake(location, reason, warning=warning) for location, reason in problems]
+
+
+def load_company(
+    folder: Path,
+    preset: Path,
+    *,
+    timezone: str,
+    departments: Collection[str] = (),
+    agents: Collection[str] = (),
+    limits: Limits | None = None,
+) -> Company:
+    """Read and check the company's seven files.
+
+    folder: where mailgate.yaml is. preset: the folder of the preset. timezone: for a sla.yaml that names none.
+    departments: keys named in mailgate.yaml, created where departments.yaml lacks them. agents: their addresses.
+    Raises ConfigError with every mistake of all files.
+    """
+    company, mistakes = read_company(
+        folder, preset, timezone=timezone, departments=departments, agents=agents, limits=limits
+    )
+    if company is None:
+        raise ConfigError([m for m in mistakes if not m.warning])
+    return company
+
+
+def read_company(
+    folder: Path,
+    preset: Path,
+    *,
+    timezone: str,
+    departments: Collection[str] = (),
+    agents: Collection[str] = (),
+    limits: Limits | None = None,
+) -> tuple[Company | None, list[Mistake]]:
+    """As `load_company`, but hands back mistakes and warnings together; None where there are mistakes."""
+    shelf = _Shelf(folder, preset, limits or Limits(), [], {})
+    workflow = shelf.read("workflow", WorkflowFile)
+    rules = shelf.read("rules", RulesFile)
+    sla = shelf.read("sla", SlaFile)
+    topics = shelf.read("topics", TopicsFile)
+    own_departments = shelf.read("departments", DepartmentsFile)
+    people = shelf.read("people", PeopleFile)
+    notices = shelf.read("notices", NoticesFile)
+    if workflow is not None:
+        shelf.say("workflow", states.problems(workflow))
+    every = _departments(own_departments, departments)
+    calendar = _calendar(shelf, sla, timezone)
+    _cross_check(shelf, workflow, rules, sla, topics, every if own_departments is not None else None)
+    if rules is not None:
+        shelf.say("rules", rulebook.doubts(rules, agents), warning=True)
+    if any(not mistake.warning for mistake in shelf.mistakes):
+        return None, shelf.mistakes
+    assert workflow and rules and sla and topics and people and notices and calendar  # noqa: PT018 (None has a mistake)
+    company = Company(
+        Workflow.of(workflow), RuleBook.of(rules), Sla(calendar, sla.targets), topics, every, people, notices
+    )
+    return company, shelf.mistakes
+
+
+def _departments(file: DepartmentsFile | None, named: Collection[str]) -> dict[str, Department]:
+    every = dict(file.departments) if file is not None else {}
+    for key in named:
+        every.setdefault(key, Department(label={"pt-BR": key.replace("_", " ").replace("-", " ").capitalize()}))
+    return every
+
+
+def _calendar(shelf: _Shelf, sla: SlaFile | None, timezone: str) -> Calendar | None:
+    if sla is None:
+        return None
+    file = sla.calendar
+    extra: frozenset[date] = frozenset(file.holidays.extra)
+    try:
+        is_holiday = holiday_check(file.holidays.country, file.holidays.state, extra, optional=file.holidays.optional)
+    except ValueError as error:
+        shelf.say("sla", [(("calendar", "holidays"), str(error))])
+        return None
+    hours = {WEEKDAYS.index(day): spans for day, spans in file.hours.items() if spans}
+    if not hours:
+        shelf.say("sla", [(("calendar", "hours"), "the company never opens; give at least one day opening hours")])
+        return None
+    return Calendar(ZoneInfo(file.timezone or timezone), hours, is_holiday)
+
+
+def _cross_check(
+    shelf: _Shelf,
+    workflow: WorkflowFile | None,
+    rules: RulesFile | None,
+    sla: SlaFile | None,
+    topics: TopicsFile | None,
+    departments: dict[str, Department] | None,
+) -> None:
+    """Names that one file uses and another defines; skipped where the other could not be read."""
+    if topics is not None:
+        shelf.say("topics", _topic_problems(topics, departments))
+    if sla is not None and topics is not None and departments is not None:
+        shelf.say("sla", _sla_problems(sla, topics, departments))
+    if workflow is not None and rules is not None and topics is not None and departments is not None:
+        reachable = {one.to for one in workflow.transitions if one.to is not None}
+        known = rulebook.Known(list(workflow.states), list(departments), list(topics.topics), reachable)
+        shelf.say("rules", rulebook.problems(rules, known))
+
+
+def _missing(word: str, what: str, names: Collection[str]) -> str:
+    return f"there is no {what} `{word}`{did_you_mean(word, names) or '; there are ' + ', '.join(names)}"
+
+
+def _topic_problems(topics: TopicsFile, departments: dict[str, Department] | None) -> list[rulebook.Problem]:
+    found: list[rulebook.Problem] = []
+    if topics.default is not None and topics.default not in topics.topics:
+        found.append((("default",), _missing(topics.default, "topic", topics.topics)))
+    for key, topic in topics.topics.items():
+        for index, name in enumerate(topic.departments):
+            if departments is not None and name not in departments:
+                found.append((("topics", key, "departments", index), _missing(name, "department", departments)))
+        fields = [one.key for one in topic.fields]
+        for index, one in enumerate(topic.fields):
+            if one.if_ is not None and one.if_.field not in fields:
+                location = ("topics", key, "fields", index, "if", "field")
+                found.append((location, _missing(one.if_.field, "field", fields)))
+            if one.kind == "choice" and not one.choices:
+                found.append((("topics", key, "fields", index), f"`{one.key}` is a choice and needs `choices`"))
+    return found
+
+
+def _sla_problems(sla: SlaFile, topics: TopicsFile, departments: dict[str, Department]) -> list[rulebook.Problem]:
+    found: list[rulebook.Problem] = []
+    priorities = ("low", "normal", "high", "urgent")
+    for index, one in enumerate(sla.targets):
+        named = (("topic", one.topic, topics.topics), ("department", one.department, departments))
+        for what, words, names in (*named, ("priority", one.priority, priorities)):
+            found += [(("targets", index, what), _missing(w, what, names)) for w in words if w not in names]
+    return found

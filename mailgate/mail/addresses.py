@@ -1,0 +1,72 @@
+"""Addresses: read, compare, take the subaddress off, know the ones nobody reads. Pure and total.
+
+Compared are the domain in lower-case ASCII (IDNA) and the local part exactly as written: folding letters across
+scripts makes `mıke@` and `mike@` one person. Sources: RFC 5322 §3.4.1, RFC 5890 §2.3.2.1, RFC 5233 §1, RFC 2142 §5.
+"""
+
+from __future__ import annotations
+
+from email.errors import HeaderParseError
+from functools import lru_cache
+
+from mailparser.utils import get_addresses
+
+from mailgate.mail.message import Address
+
+_NO_REPLY = ("noreply", "donotreply", "naoresponda", "naoresponder", "noresponder", "noresponda", "semresposta")
+_MACHINES = frozenset({"mailerdaemon", "postmaster", "bounce", "bounces", "maildaemon", "autoreply", "autoresponder"})
+
+
+@lru_cache(maxsize=4096)
+def normalise(address: str) -> str:
+    """`Ana@Exämple.TEST.` → `Ana@xn--exmple-cua.test`. Local part as written; what has no domain comes back trimmed."""
+    address = "".join(c for c in address if c.isprintable()).strip()
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return address
+    domain = domain.strip().rstrip(".")
+    if domain.isascii():
+        return f"{local}@{domain.lower()}"
+    try:
+        return f"{local}@{domain.encode('idna').decode('ascii').lower()}"
+    except (UnicodeError, ValueError):
+        return f"{local}@{domain.lower()}".encode("utf-8", "replace").decode("utf-8")
+
+
+def parse_address(text: str) -> Address | None:
+    """One mailbox, `Ana <ana@x.test>` or `ana@x.test`; None for none, for several, and for anything ambiguous."""
+    defects: list[object] = []
+    if not text or len(text) > 2000:
+        return None
+    try:
+        found = [(n, a) for n, a in get_addresses(text, defects=defects, decode_names=True) if a]
+    except (HeaderParseError, ValueError):  # a broken base64 word in the name
+        return None
+    if len(found) != 1 or defects or "@" not in found[0][1]:
+        return None
+    name, address = found[0]
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    return Address(name, normalise(address))
+
+
+def same(a: str, b: str) -> bool:
+    """Whether two addresses are one: equal local part, equal domain in ASCII."""
+    return normalise(a) == normalise(b)
+
+
+def split_subaddress(address: str) -> tuple[str, str]:
+    """`suporte+abc@x.test` → (`suporte@x.test`, `abc`); detail "" when there is none (RFC 5233 §1)."""
+    local, at, domain = normalise(address).rpartition("@")
+    base, plus, detail = local.partition("+")
+    if not at or not plus or not base or local.startswith('"'):
+        return normalise(address), ""
+    return f"{base}@{domain}", detail
+
+
+def is_no_reply(address: str) -> bool:
+    """Whether nobody reads what is sent there: `noreply@`, `nao-responda@`, `mailer-daemon@`, bounce addresses."""
+    local = split_subaddress(address)[0].rpartition("@")[0].lower()
+    plain = "".join(c for c in local.replace("ã", "a") if c.isalnum())
+    if plain in _MACHINES or plain.startswith(("mailerdaemon", "bounces")):
+        return True
+    return plain.startswith(_NO_REPLY) or plain.endswith(("noreply", "donotreply"))

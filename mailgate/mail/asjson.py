@@ -1,0 +1,67 @@
+"""A read mail as the object of `mailgate parse --json`: plain values, valid UTF-8, absent = null."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailgate.mail.message import Address, Attachment, Bounce
+from mailgate.mail.parse import ReadMail
+
+
+def as_json(file: str, mail: ReadMail) -> dict[str, Any]:
+    """One object; file: its name as given on the command line."""
+    message, screening = mail.message, mail.screening
+    defects = list(message.defects)
+    if mail.over_limit:
+        defects.append(f"over limit: {mail.over_limit}")
+    return {
+        "file": file,
+        "message_id": message.message_id,
+        "in_reply_to": message.in_reply_to,
+        "references": list(message.references),
+        "from": _person(message.from_),
+        "reply_to": [_person(a) for a in message.reply_to],
+        "to": [_person(a) for a in message.to],
+        "cc": [_person(a) for a in message.cc],
+        "subject": message.subject,
+        "date": message.date.isoformat() if message.date else None,
+        "text": message.text,
+        "reply": message.reply,
+        "html": message.html,
+        "attachments": [_file(a) for a in message.attachments],
+        "auto": {
+            "is_auto_reply": screening.is_auto_reply,
+            "is_bounce": screening.is_bounce,
+            "is_list": screening.is_list,
+            "reason": screening.reason or None,
+        },
+        "bounce": _bounce(mail.bounce),
+        "defects": list(dict.fromkeys(defects)),
+    }
+
+
+def _person(person: Address | None) -> dict[str, str] | None:
+    return {"name": person.name, "address": person.address} if person else None
+
+
+def _file(item: Attachment) -> dict[str, Any]:
+    return {
+        "filename": item.filename,
+        "content_type": item.content_type,
+        "size": item.size,
+        "sha256": item.sha256,
+        "inline": item.inline,
+        "content_id": item.content_id,
+    }
+
+
+def _bounce(bounce: Bounce | None) -> dict[str, Any] | None:
+    if bounce is None:
+        return None
+    return {
+        "recipient": bounce.recipient,
+        "status": bounce.status,
+        "action": bounce.action,
+        "diagnostic": bounce.diagnostic,
+        "reason": bounce.reason,
+    }

@@ -1,0 +1,256 @@
+"""The parts of a mail as one text, one HTML and its files, the way a mail client would show them.
+
+Alternatives are one thing said twice; related images stay in their place; everything else is joined in order. A
+`message/rfc822` is one file and its inside is nobody's text here. Sources: RFC 2046 §5.1, RFC 2387, RFC 2183 §2.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote_to_bytes
+
+from mailgate.mail import attachments as files
+from mailgate.mail.body import QUOTE_MARK, strip_reply
+from mailgate.mail.content import text_of, uu_files
+from mailgate.mail.html import linkify, sanitise, too_complex
+from mailgate.mail.htmltext import marked_text, may_quote, to_text, without_marks
+from mailgate.mail.limits import MailLimits
+from mailgate.mail.message import Attachment
+from mailgate.mail.subject import is_forward
+from mailgate.mail.tree import Part
+
+_TEXT = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
+_MOST_IMAGE_REFERENCES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """text: whole visible text; reply and elided: see `body.strip_reply`; html: cleaned or None."""
+
+    text: str
+    reply: str
+    elided: str
+    html: str | None
+    attachments: tuple[Attachment, ...]
+    defects: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One stretch of the mail as it is shown: plain, HTML, or both as alternatives."""
+
+    plain: str | None = None
+    html: str | None = None
+
+
+@dataclass(slots=True)
+class _Found:
+    limits: MailLimits
+    files: list[Attachment] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    texts: int = 0
+    spare: Part | None = None
+
+    def file(self, part: Part, inline: bool) -> None:
+        if len(self.files) >= self.limits.attachments:
+            self.defects.append("too many attachments: the rest is not shown")
+            return
+        self.files.append(files.of_part(part, len(self.files) + 1, inline))
+
+
+def read(root: Part, subject: str, limits: MailLimits) -> Bodies:
+    """Text, reply, HTML and files of a whole mail."""
+    found = _Found(limits)
+    pieces = _pieces(root, found, in_related=False)
+    if not pieces and found.spare is not None:  # the whole text is a file shown inline: it is read as well
+        pieces = [_body_piece(found.spare, found)]
+    source_html = _joined_html(pieces)
+    images = Images(found.files, limits)
+    html = _clean(source_html, images, found) if source_html is not None else None
+    text = _joined_text(pieces, limits)
+    reply, elided = _reply(text, pieces, subject, limits)
+    return Bodies(
+        without_marks(text), reply, elided, html or None, tuple(images.files), tuple(found.defects + images.defects())
+    )
+
+
+def held(root: Part, raw: bytes, limits: MailLimits, over: str) -> Bodies:
+    """A mail beyond a bound: no parser touches its body; a person sees the header and the raw mail."""
+    return Bodies("", "", "", None, (), (f"over limit: {over}",))
+
+
+def _pieces(part: Part, found: _Found, in_related: bool) -> list[_Piece]:
+    """What a part shows, its files put aside. The depth of recursion is bounded by `tree.build`."""
+    if part.children:
+        if part.content_type == "multipart/alternative":
+            return _alternative(part, found)
+        related = in_related or part.content_type == "multipart/related"
+        return [piece for child in part.children for piece in _pieces(child, found, related)]
+    if _is_body(part, found):
+        found.texts += 1
+        return [_body_piece(part, found)]
+    said = files.disposition(part)
+    if found.spare is None and part.content_type in _TEXT and said != "attachment":
+        found.spare = part
+    found.file(part, said == "inline" or (said != "attachment" and in_related and files.content_id(part) is not None))
+    return []
+
+
+def _body_piece(part: Part, found: _Found) -> _Piece:
+    """A text part as it is read; uuencoded files in a plain text are put aside."""
+    if part.content_type == "text/html":
+        return _Piece(html=text_of(part, found.limits.html_in_bytes))
+    text = text_of(part, found.limits.text_bytes)
+    if part.content_type in ("text/enriched", "text/richtext"):
+        text = to_text(text, found.limits)
+    text, encoded = uu_files(text)
+    for name, data in encoded:
+        number = len(found.files) + 1
+        found.files.append(files.of_bytes(data, "application/octet-stream", files.safe_name(name), number, False, None))
+    return _Piece(plain=text)
+
+
+def _is_body(part: Part, found: _Found) -> bool:
+    """Text that is read rather than saved: no disposition `attachment`, and no name except on the first text."""
+    if part.content_type not in _TEXT or files.disposition(part) == "attachment":
+        return False
+    if not files.declared_name(part):
+        return True
+    return found.texts == 0 and files.disposition(part) == "" and part.content_type != "text/richtext"
+
+
+def _alternative(part: Part, found: _Found) -> list[_Piece]:
+    """The plain and the HTML form of one thing as one piece; other forms (invitations) become files."""
+    plain: list[str] = []
+    html: list[str] = []
+    for child in part.children:
+        pieces = _pieces(child, found, in_related=False)
+        texts = [p.plain for p in pieces if p.plain is not None]
+        pages = [p.html for p in pieces if p.html is not None]
+        if pages:
+            html = [p.html if p.html is not None else linkify(p.plain or "") for p in pieces]
+            if texts and not plain and len(texts) == len(pieces):
+                plain = texts
+        elif texts and not plain:
+            plain = texts
+    if not plain and not html:
+        return []
+    return [_Piece("\n".join(plain) if plain else None, "\n".join(html) if html else None)]
+
+
+def _joined_text(pieces: list[_Piece], limits: MailLimits) -> str:
+    """The text of all pieces; what comes from HTML keeps its `QUOTE_MARK` lines for `_reply`."""
+    shown = []
+    for piece in pieces:
+        text = piece.plain
+        if (text is None or not text.strip()) and piece.html is not None:
+            text = marked_text(piece.html, limits)
+        if text:
+            shown.append(text.strip("\n"))
+    return "\n\n".join(shown).strip()
+
+
+def _joined_html(pieces: list[_Piece]) -> str | None:
+    if not any(piece.html for piece in pieces):
+        return None
+    return "\n".join(p.html if p.html is not None else f"<div>{linkify(p.plain or '')}</div>" for p in pieces)
+
+
+def _clean(source: str, images: Images, found: _Found) -> str:
+    reason = too_complex(source[: found.limits.html_in_bytes], found.limits)
+    if reason:
+        found.defects.append(reason)
+        return ""
+    return sanitise(source, found.limits, images.resolve)
+
+
+def _reply(text: str, pieces: list[_Piece], subject: str, limits: MailLimits) -> tuple[str, str]:
+    """The reply out of the text. Where only HTML was sent, or the plain text shows no quote, the markup helps.
+
+    text: may have `QUOTE_MARK` lines where it was made from HTML.
+    """
+    if is_forward(subject):
+        return without_marks(text), ""
+    reply, elided = strip_reply(text)
+    if elided:
+        return reply, elided
+    html = "\n".join(piece.html for piece in pieces if piece.html and piece.plain and piece.plain.strip())
+    if html and may_quote(html):
+        marked = marked_text(html, limits)
+        if QUOTE_MARK in marked:
+            return strip_reply(marked)
+    return reply, elided
+
+
+class Images:
+    """Images of a mail by what its HTML calls them; `data:` URIs become attachments while they are looked up."""
+
+    def __init__(self, attachments: list[Attachment], limits: MailLimits) -> None:
+        self.files = list(attachments)
+        self.limits = limits
+        self.remote = 0
+        self.used = 0
+        self._by_cid: dict[str, int] = {}
+        self._by_name: dict[str, int] = {}
+        for index, item in enumerate(self.files):
+            if item.content_id:
+                self._by_cid.setdefault(item.content_id.lower(), index)
+            if item.content_type.startswith("image/"):
+                self._by_name.setdefault(item.filename.lower(), index)
+
+    def defects(self) -> list[str]:
+        return [f"{self.remote} remote images removed"] if self.remote else []
+
+    def resolve(self, src: str) -> str | None:
+        """`cid:<content id>` of the attachment that `src` means; None for remote and unknown images."""
+        self.used += 1
+        if self.used > _MOST_IMAGE_REFERENCES:
+            return None
+        low = src[:8].lower()
+        if low.startswith("cid:"):
+            return self._cid(src[4:])
+        if low.startswith("data:"):
+            return self._data(src)
+        if low.startswith(("http:", "https:", "//", "ftp:")):
+            self.remote += 1
+            return None
+        name = src.rpartition("/")[2].rpartition("\\")[2]
+        index = self._by_name.get(unquote_to_bytes(name).decode("utf-8", "replace").lower())
+        return self._show(index) if index is not None else None
+
+    def _cid(self, wanted: str) -> str | None:
+        plain = unquote_to_bytes(wanted).decode("utf-8", "replace").strip("<> ").lower()
+        for key in (wanted.strip("<> ").lower(), plain):
+            if key in self._by_cid:
+                return self._show(self._by_cid[key])
+        index = self._by_name.get(plain.partition("@")[0])
+        return self._show(index) if index is not None else None
+
+    def _show(self, index: int) -> str:
+        item = self.files[index]
+        cid = item.content_id or f"{item.sha256[:16]}@inline"
+        self.files[index] = replace(item, inline=True, content_id=cid)
+        return f"cid:{cid}"
+
+    def _data(self, src: str) -> str | None:
+        """A `data:image/…` URI (RFC 2397) as an attachment of its own, the same image once."""
+        head, comma, payload = src[5:].partition(",")
+        kind = head.partition(";")[0].strip().lower()
+        if not comma or not kind.startswith("image/") or kind == "image/svg+xml":
+            return None
+        try:
+            data = unquote_to_bytes(payload)
+            if "base64" in head.lower():
+                data = binascii.a2b_base64(data + b"=" * (-len(data) % 4))
+        except (binascii.Error, ValueError):
+            return None
+        digest = hashlib.sha256(data).hexdigest()
+        for index, item in enumerate(self.files):
+            if item.sha256 == digest:
+                return self._show(index)
+        if not data or len(self.files) >= self.limits.attachments:
+            return None
+        self.files.append(files.of_bytes(data, kind, "", len(self.files) + 1, True, f"{digest[:16]}@inline"))
+        return self._show(len(self.files) - 1)

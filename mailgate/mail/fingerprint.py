@@ -1,0 +1,61 @@
+"""The same mail has the same fingerprint, by whatever road and however often it comes. Bytes only, no parser.
+
+SHA-256 over the header fields without those that change under way, folded lines joined, and the body with CRLF line
+ends and without empty lines at its end. Sources: RFC 5321 §4.4 (trace fields), RFC 6376 §3.4.3 (simple bodies).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+_TRACE = frozenset(
+    b"received return-path delivered-to authentication-results dkim-signature received-spf envelope-to "
+    b"delivery-date domainkey-signature lines status content-length".split()
+)
+_TRACE_PREFIXES = (b"x-", b"arc-")
+_MOST_HEADER = 1024 * 1024
+
+
+def fingerprint(raw: bytes) -> str:
+    """64 hex digits; the same for LF and CRLF line ends and with or without a final one."""
+    digest = hashlib.sha256()
+    head, body = _split(raw)
+    for field in _stable_fields(head):
+        digest.update(field + b"\r\n")
+    digest.update(b"\r\n")
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    digest.update(body.rstrip(b"\n").replace(b"\n", b"\r\n"))
+    return digest.hexdigest()
+
+
+def stable_message_id(raw: bytes) -> str:
+    """An id for a mail without a usable one: always the same for the same mail, without angle brackets."""
+    return f"{fingerprint(raw)[:40]}@missing-id.invalid"
+
+
+def _split(raw: bytes) -> tuple[bytes, bytes]:
+    """Header block and body; bare CR line ends of old systems included."""
+    raw = raw.lstrip(b"\r\n")
+    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := raw.find(mark, 0, _MOST_HEADER)) >= 0]
+    if not ends:
+        return raw[:_MOST_HEADER], raw[_MOST_HEADER:]
+    at, size = min(ends)
+    return raw[:at], raw[at + size :]
+
+
+def _stable_fields(head: bytes) -> list[bytes]:
+    lines = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    fields: list[list[bytes]] = []
+    keep = False
+    for line in lines:
+        if line[:1] in (b" ", b"\t"):
+            if keep:
+                fields[-1].append(line.strip())
+            continue
+        name, colon, value = line.partition(b":")
+        key = name.strip().lower()
+        keep = bool(colon) and key not in _TRACE and not key.startswith(_TRACE_PREFIXES)
+        if keep:
+            fields.append([key + b":" + value.strip()])
+    return [b" ".join(field) for field in fields]

@@ -1,0 +1,213 @@
+"""HTML of a mail: cleaned for a browser, turned into text, and made from text. Pure, bounded, linear.
+
+nh3 is the last step for what comes in (nothing is normalised after it); bleach links plain text and cleans the small
+HTML that our own people write. Both parsers are quadratic in nesting (100,000 open `<div>`: 26 s), so the nesting is
+counted first and what is too deep is shown as text. Sources: RFC 2392, HTML Living Standard §13.2.
+"""
+
+from __future__ import annotations
+
+import html as stdlib_html
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import bleach
+import nh3
+from bleach.linkifier import Linker
+
+from mailgate.mail.limits import MailLimits
+from mailgate.mail.phrases import words
+
+_TAGS = words(
+    """
+    a abbr address article aside b big blockquote br caption center cite code col colgroup dd del details dfn
+    div dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p pre
+    q s samp section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul
+    var wbr
+    """
+)
+_ATTRIBUTES = {
+    "*": {"style", "dir", "lang", "title", "align"},
+    "a": {"href"},
+    "img": {"src", "alt", "width", "height"},
+    "table": {"width", "border", "cellpadding", "cellspacing", "bgcolor"},
+    "td": {"width", "height", "colspan", "rowspan", "valign", "bgcolor"},
+    "th": {"width", "height", "colspan", "rowspan", "valign", "bgcolor", "scope"},
+    "tr": {"valign", "bgcolor"},
+    "col": {"width", "span"},
+    "ol": {"start", "type"},
+    "font": {"color", "face", "size"},
+    "blockquote": {"type"},
+    "time": {"datetime"},
+}
+_STYLES = words(
+    """
+    color background-color font-family font-size font-style font-weight font-variant text-align
+    text-decoration text-indent text-transform line-height letter-spacing vertical-align white-space width
+    height max-width min-width margin margin-top margin-right margin-bottom margin-left padding padding-top
+    padding-right padding-bottom padding-left border border-top border-right border-bottom border-left
+    border-color border-style border-width border-collapse border-spacing border-radius list-style-type
+    direction
+    """
+)
+_DROP = words(
+    """
+    script style head title noscript noembed noframes iframe object embed applet svg math template textarea
+    select
+    """
+)
+_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
+_LINKS = ("http://", "https://", "mailto:", "tel:")
+_OPEN = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+#: Elements that do not nest in themselves when left open.
+_FLAT_LOWER = words(
+    """
+    area base br col embed hr img input link meta param source track wbr p li td tr th tbody thead tfoot dt
+    dd option html head body title o v w
+    """
+)
+_FLAT = _FLAT_LOWER | {tag.upper() for tag in _FLAT_LOWER}
+_MOST_ELEMENTS = 60_000
+_MOST_ATTRIBUTES = 400_000
+_MOST_LINKED_LINES = 1_000
+#: bleach's own pattern knows a list of top-level domains (no `http://intranet/`) and links `foo.py`.
+_URL = re.compile(r"\b(?<![@./])(?:https?://|www\.)[^\s<>\"'`{}|\\^]{2,2000}", re.IGNORECASE)
+
+#: What an image's `src` becomes; None takes it out.
+ImageOf = Callable[[str], str | None]
+
+
+def too_complex(html: str, limits: MailLimits) -> str:
+    """Why this HTML must not reach a tree builder, in words; "" when it may."""
+    if html.count("=") > _MOST_ATTRIBUTES or html.count("<") > 2 * _MOST_ELEMENTS:
+        return "html too large: shown as text"
+    depth = 0
+    for closing, tag in _OPEN.findall(html):
+        if tag in _FLAT:
+            continue
+        if closing:
+            depth -= depth > 0
+        else:
+            depth += 1
+            if depth > limits.html_depth:
+                return "html nested too deep: shown as text"
+    return ""
+
+
+def sanitise(html: str, limits: MailLimits, image: ImageOf | None = None) -> str:
+    """Safe HTML: no scripts, styles' url(), forms, frames or remote images. "" for what is too complex to look at.
+
+    image: names an `img` by its `src` as `cid:…`; without it only `cid:` sources stay.
+    """
+    html = html[: limits.html_in_bytes].replace("\0", "")
+    if too_complex(html, limits):
+        return ""
+    low = html.lower()
+    simple = "<img" not in low and "url" not in low and "\\" not in low and "expression" not in low and "/*" not in low
+    cleaned = nh3.clean(
+        html,
+        tags=set(_TAGS),
+        clean_content_tags=set(_DROP),
+        attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
+        attribute_filter=None if simple else _attribute_filter(image or _only_cid),
+        url_schemes=set(_SCHEMES if simple else _SCHEMES | {"cid", "data", "file"}),
+        url_relative="deny" if simple else "pass_through",
+        link_rel="noopener nofollow noreferrer",
+        filter_style_properties=set(_STYLES),
+        strip_comments=True,
+    )
+    if len(cleaned) > limits.html_out_bytes:
+        return ""
+    return cleaned.strip()
+
+
+def _only_cid(src: str) -> str | None:
+    return src if src[:4].lower() == "cid:" else None
+
+
+def _attribute_filter(image: ImageOf) -> Callable[[str, str, str], str | None]:
+    def keep(tag: str, name: str, value: str) -> str | None:
+        if name == "src":
+            return image(value.strip()) if tag == "img" else None
+        if name == "href":
+            return value if value.strip().lower().startswith(_LINKS) else None
+        if name == "style":
+            low = value.lower()
+            return None if "url" in low or "expression" in low or "\\" in low or "/*" in low else value
+        return value
+
+    return keep
+
+
+@lru_cache(maxsize=1)
+def _linker() -> Any:
+    def safe(attributes: dict[Any, str], new: bool = False) -> dict[Any, str] | None:
+        href = attributes.get((None, "href"), "")
+        if not href.lower().startswith(_LINKS):
+            return None
+        attributes[(None, "rel")] = "noopener nofollow noreferrer"
+        return attributes
+
+    return Linker(callbacks=[safe], skip_tags={"pre", "code"}, parse_email=False, url_re=_URL)
+
+
+def linkify(text: str) -> str:
+    """Plain text as HTML: escaped, web addresses linked, line breaks as `<br>`."""
+    escaped = stdlib_html.escape(text, quote=False).replace("\r\n", "\n").replace("\r", "\n")
+    if "://" in escaped or "www." in escaped:
+        lines = escaped.split("\n")
+        linked = [k for k, line in enumerate(lines) if "://" in line or "www." in line][:_MOST_LINKED_LINES]
+        for k in linked:
+            lines[k] = _link_line(lines[k])
+        escaped = "\n".join(lines)
+    return escaped.replace("\n", "<br>\n")
+
+
+def _link_line(line: str) -> str:
+    """bleach is slow, so it sees only lines with a web address, and no very long ones."""
+    return line if len(line) > 4_000 else str(_linker().linkify(line))
+
+
+def clean_own(html: str) -> str:
+    """The small HTML that our own people write (articles, snippets), cleaned by bleach; scripts' text goes too."""
+    html = re.sub(r"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)", "", html)
+    attributes = {"a": ["href", "title"], "img": ["src", "alt"], "td": ["colspan", "rowspan"], "ol": ["start"]}
+    tags = [
+        "a",
+        "b",
+        "blockquote",
+        "br",
+        "code",
+        "div",
+        "em",
+        "h2",
+        "h3",
+        "h4",
+        "hr",
+        "i",
+        "img",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "u",
+        "ul",
+    ]
+    return str(
+        bleach.clean(
+            html, tags=set(tags), attributes=attributes, protocols={"http", "https", "mailto", "cid"}, strip=True
+        )
+    )

@@ -1,0 +1,118 @@
+"""A mail after reading: plain values, safe to store, print and pickle. Absent = None; strings are valid UTF-8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A display name and an addr-spec (RFC 5322 §3.4). domain is lower-case ASCII; local part as written."""
+
+    name: str
+    address: str
+
+    @property
+    def local_part(self) -> str:
+        return self.address.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One decoded part that a person sees as a file or as an image in the text.
+
+    content: decoded bytes; empty once they are stored as a blob (then sha256 names it). size in bytes.
+    content_type: from magic where we know it, else the declared one, else application/octet-stream.
+    """
+
+    filename: str
+    content_type: str
+    declared_type: str
+    size: int
+    sha256: str
+    inline: bool
+    content_id: str | None
+    content: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What kind of mail this is, and the evidence.
+
+    kind: human | auto_reply | bulk | list | dsn | loop. reason: the header or phrase that decided, "" for human.
+    may_answer: whether an automatic answer is right (RFC 3834 §2).
+    """
+
+    kind: str
+    reason: str = ""
+    may_answer: bool = True
+
+    @property
+    def is_auto_reply(self) -> bool:
+        return self.kind == "auto_reply"
+
+    @property
+    def is_bounce(self) -> bool:
+        return self.kind == "dsn"
+
+    @property
+    def is_list(self) -> bool:
+        return self.kind in ("list", "bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """A delivery status notification (RFC 3464), or a report that reads like one.
+
+    action: failed | delayed | delivered | relayed | expanded. status: RFC 3463 code. original_message_id: of the mail
+    that could not be delivered, where the report returns it.
+    """
+
+    recipient: str | None
+    status: str | None
+    action: str | None
+    diagnostic: str | None
+    reason: str | None = None
+    original_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMessage:
+    """One mail as mailgate reads it. Ids without angle brackets.
+
+    text: the whole visible text. reply: text without quotes and signature; elided: what was taken off, in order.
+    html: sanitised, images as `cid:` or absent. defects: what was wrong, in words. author: the one From address when
+    there is exactly one field with exactly one address, else None (from_ then still names the first). hops:
+    the Received lines in words, from the newest to the oldest.
+    """
+
+    message_id: str | None
+    in_reply_to: str | None
+    references: tuple[str, ...]
+    from_: Address | None
+    author: Address | None
+    reply_to: tuple[Address, ...]
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    subject: str
+    date: datetime | None
+    text: str
+    reply: str
+    elided: str
+    html: str | None
+    attachments: tuple[Attachment, ...]
+    language: str | None
+    headers: tuple[tuple[str, str], ...]
+    fingerprint: str
+    defects: tuple[str, ...] = ()
+    hops: tuple[str, ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """The first header field of that name (any case), decoded to one line; None when absent."""
+        wanted = name.lower()
+        return next((v for k, v in self.headers if k.lower() == wanted), None)

@@ -1,0 +1,112 @@
+"""What mail clients write around a quote, in their users' languages: data for `body.py`, all lower-case."""
+
+from __future__ import annotations
+
+from mailgate.mail.phrases import phrases
+
+#: Our own line above every notice, in the three languages.
+MARKERS = phrases(
+    """
+    responda acima desta linha | reply above this line | responda por encima de esta línea | responda por encima
+    de esta linea
+    """
+)
+
+#: How an attribution line ends: `On … <x@y> wrote:`.
+WROTE = phrases(
+    """
+    wrote | writes | escreveu | escribió | escribio | a écrit | a ecrit | schrieb | schrieb am | geschrieben |
+    ha scritto | scrisse | schreef | schreef het volgende | het volgende geschreven | skrev | skrev følgende |
+    napisał | napisał(a) | napisała | pisze | napsal | napsal(a) | napísal(a) | kirjoitti | пишет | написал |
+    написал(а) | написала | пише | написав | написа | yazdı | şunu yazdı | a scris | írta | ezt írta | έγραψε |
+    viết | đã viết | menulis | va escriure | idatzi du | rašė | rakstīja | je napisao | je napisao/la | napisao
+    je | je napisal | כתב | כתב/ה | כתבה | كتب | نوشت | ने लिखा | 写道 | 寫道 | 書きました
+    | のメール | 님이 작성 | 작성 | เขียน |
+    said | shared this
+    """
+)
+
+#: Verbs that stand in the middle: `Am … schrieb X <x@y>:`.
+WROTE_INSIDE = phrases(
+    """
+    wrote | escreveu | escribió | schrieb | schreef | skrev | ha scritto | a écrit | napisał | пишет | написал |
+    kirjoitti | from
+    """
+)
+
+#: How an attribution line begins, where it has to be told from a sentence.
+ON = phrases(
+    """
+    on_ | em_ | no dia_ | na_ | el_ | le_ | am_ | il_ | op_ | den_ | w dniu_ | dnia_ | dne_ | ma_ | la_ | pe_ |
+    în_ | a(z)_ | στις_ | vào_ | pada_ | på_ | at_ | от_ | в_ | on,_ | ter | mån_ | tors_ | fre_ | lør
+    """
+)
+
+#: Names of header lines by which a client without `>` introduces what it quotes.
+FROM = frozenset(
+    phrases(
+        """
+    da | de | expéditeur | feladó | fra | from | frá | från | kimden | lähettäjä | nadawca | od | odesílatel |
+    remitente | van | von | від | от | от: | 发件人 | 寄件者 | 差出人 | 보낸사람
+    """
+    )
+)
+OTHERS = frozenset(
+    phrases(
+        """
+    a | aan | aihe | an | assunto | asunto | bcc | betreff | cc | cc: | com | copia | copie à | címzett | cópia
+    | către | data | data de envio | data e hora | date | date sent | date: | dato | datum | do | elküldve |
+    emne | enviada | enviada em | enviado | enviado a | enviado el | enviado em | enviado(s) | envoyé | fecha |
+    fecha de envío | gesendet | gönderilen | importance | importância | inviato | kime | komu | konu | kopie |
+    lähetetty | objet | odesláno | oggetto | onderwerp | para | prioridade | priority | päiväys | předmět |
+    reply to | reply-to | responder para | responder-a | sendt | sent | sent on | skickat | subiect | subject |
+    sujet | temat | til | till | to | trimis | tárgy | vastaanottaja | verzonden | verzonden op | wysłano | à |
+    ämne | дата | кому | копия | надіслано | отправлено | тема | 主旨 | 主题 | 件名 | 傳送
+    | 发送时间 | 宛先 | 抄送 | 收件人 | 收件者
+    | 日時 | 日期 | 送信日時 | 날짜 | 받는사람 | 보낸 | 제목
+    """
+    )
+)
+
+#: Between dashes: `-----Original Message-----`.
+ORIGINAL = phrases(
+    """
+    original message | original appointment | mensagem original | mensaje original | message d'origine | message
+    original | ursprüngliche nachricht | ursprungliche nachricht | originalnachricht | messaggio originale |
+    oorspronkelijk bericht | oorspronkelijk | ursprungligt meddelande | originalmeddelande | oprindelig
+    meddelelse | oprindelig besked | opprinnelig besked | beskjed | original meddelelse | opprinnelig melding |
+    alkuperäinen viesti | oryginalna wiadomość | wiadomość oryginalna | původní zpráva | eredeti üzenet | mesaj
+    original | исходное сообщение | исходное письмо | пересылаемое сообщение | özgün ileti | orijinal mesaj |
+    原始邮件 | 原始郵件 | 原郵件 | 元のメッセージ | original-nachricht | reply message
+    | resposta original | izvorna poruka
+    """
+)
+FORWARDED = phrases(
+    """
+    forwarded message | begin forwarded message | mensagem encaminhada | início da mensagem encaminhada | inicio
+    da mensagem encaminhada | mensaje reenviado | inicio del mensaje reenviado | message transféré | début du
+    message réexpédié | début du message transféré | weitergeleitete nachricht | anfang der weitergeleiteten
+    nachricht | messaggio inoltrato | inizio messaggio inoltrato | doorgestuurd bericht | begin doorgestuurd
+    bericht | vidarebefordrat meddelande | videresendt meddelelse | przekazana wiadomość | přeposlaná zpráva |
+    пересылаемое сообщение | 转发邮件 | 転送メッセージ
+    """
+)
+
+#: Lines that a phone or an app adds below the text.
+SENT_FROM = phrases(
+    """
+    sent from my_ | sent from mail for | sent from outlook | sent from yahoo | sent from samsung | sent from
+    proton | sent from gmail | sent from the_ | sent from iphone | sent from ipad | sent from a_ | sent from_ |
+    sent with_ | sent via_ | sent by_ | get outlook for_ | download outlook | obter o outlook para | obter
+    outlook para | baixe o outlook | obtener outlook para | obtenga outlook | descarga outlook | enviado do meu_
+    | enviado da minha_ | enviado de meu_ | enviado desde mi_ | enviado desde_ | enviado de mi_ | enviado do_ |
+    enviado da_ | enviado de_ | enviado a partir d | enviado via_ | enviado por outlook | enviado pelo_ |
+    enviado com_ | envoyé de mon_ | envoyé depuis_ | envoyé à partir d | télécharger outlook | obtenir outlook |
+    von meinem_ | gesendet von_ | gesendet mit_ | diese nachricht wurde von meinem | inviato da_ | inviato dal_
+    | scarica outlook | verstuurd vanaf_ | verzonden vanaf_ | skickat från_ | sendt fra_ | sendt med_ | wysłane
+    z_ | odesláno z_ | odoslané z_ | lähetetty_ | отправлено с_ | отправлено из_ | надіслано з_ | iphone'umdan
+    gönderildi | iphone’umdan gönderildi | iphoneから送信 | ipadから送信 | 从我的 iphone 发送
+    | 发自我的 | 傳送自 | 從我的 iphone 傳送 |
+    나의 iphone에서 보냄 | trimis de pe_ | sendt frå_ | enviat des d | nire iphone
+    """
+)

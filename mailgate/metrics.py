@@ -1,0 +1,38 @@
+"""Numbers for Prometheus. One object, made by `serve` and handed to who counts."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+class Metrics:
+    """What a node counts, and what it looks up when it is asked."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.accepted = Counter("mailgate_accepted_mails", "Mails made durable", ["road"], registry=self.registry)
+        self.mails = Counter("mailgate_processed_mails", "Mails by outcome", ["outcome"], registry=self.registry)
+        self.deliveries = Counter("mailgate_deliveries", "Tries of delivery", ["state"], registry=self.registry)
+        self.sweep_failures = Counter(
+            "mailgate_sweep_failures", "Sweeps that failed", ["sweep"], registry=self.registry
+        )
+        self.journal = Gauge("mailgate_journal_rows", "Journal rows by outcome", ["outcome"], registry=self.registry)
+        self.outbox = Gauge("mailgate_outbox_rows", "Outbox rows by state", ["state"], registry=self.registry)
+        self.journal_age = Gauge(
+            "mailgate_journal_oldest_seconds", "Age of the oldest undecided mail", registry=self.registry
+        )
+        self.outbox_age = Gauge(
+            "mailgate_outbox_oldest_seconds", "Age of the oldest mail that has not left", registry=self.registry
+        )
+        self.imap_success = Gauge(
+            "mailgate_imap_last_success_timestamp", "Last success of a folder", ["account", "folder"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.imap_well = Gauge(
+            "mailgate_imap_well", "Whether a folder is read", ["account", "folder"], registry=self.registry
+        )
+        self.free_disk = Gauge("mailgate_free_disk_bytes", "Free octets for data", registry=self.registry)
+
+    def text(self) -> bytes:
+        """The numbers in Prometheus' text format."""
+        return generate_latest(self.registry)
