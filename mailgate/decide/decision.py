@@ -1,0 +1,213 @@
+"""What was decided and why: a value that is carried out, stored as it is, and printed by `mailgate explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Loser:
+    """A ticket that was named and not taken, and why."""
+
+    key: str
+    how: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadChoice:
+    """Which ticket. kind: existing | follow_up | new | none. claims: a key named without a right to it."""
+
+    kind: str
+    ticket_id: int | None
+    key: str
+    how: str
+    why: str
+    losers: tuple[Loser, ...] = ()
+    claims: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorFinding:
+    """Who wrote, and how far that is proven.
+
+    proof: auth | aligned | trusted | reply_identity | portal | terminal | confirmed | "" (unproven).
+    via: name of the person whose reply identity was used, when it is not the author's own.
+    """
+
+    role: Role
+    person_id: int | None
+    name: str
+    address: str
+    verified: bool
+    proof: str
+    why: str
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What an agent's mail asks for. kind: answer | note | open. status: a key of the workflow, "" for none."""
+
+    kind: str
+    text: str
+    status: str = ""
+    customer: str = ""
+    problem: str = ""
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicket:
+    """Open a ticket. requester_address: of the contact, made if there is none."""
+
+    requester_address: str
+    requester_name: str
+    subject: str
+    status: str
+    department: str
+    topic: str
+    priority: str
+    language: str
+    address: str
+    verified: bool
+    channel: Channel
+    agent_id: int | None = None
+    follow_up_of: int | None = None
+    claims: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddComment:
+    """Add what was said. whole: the comment's text is `text` and not what the mail's reading found."""
+
+    kind: CommentKind
+    role: Role
+    channel: Channel
+    author_name: str
+    author_address: str
+    verified: bool
+    text: str
+    person_id: int | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """Set the status. by: rule, transition, agent, timer or customer, with its name."""
+
+    status: str
+    by: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """Set department, topic, priority or add tags."""
+
+    name: str
+    values: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give the ticket to an agent."""
+
+    agent_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgent:
+    """Ask the agent: his text waits. why: unproven | ambiguous | how it came. link: offer to send it."""
+
+    agent_id: int
+    why: str
+    problem: str
+    link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseCommand:
+    """Tell the agent that nothing was sent, why, and what there is."""
+
+    agent_id: int
+    problem: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedMail:
+    """A mail of ours could not be delivered, or is late."""
+
+    recipient: str
+    status: str
+    action: str
+    diagnostic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """An event for the ticket's history without further effect."""
+
+    kind: str
+    data: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleNotice:
+    """A rule asks to tell somebody: `agents`, `requester` or an address of an agent."""
+
+    whom: str
+    by: str
+
+
+Action = (
+    OpenTicket
+    | AddComment
+    | SetStatus
+    | SetField
+    | Assign
+    | AskAgent
+    | RefuseCommand
+    | ReturnedMail
+    | Remark
+    | RuleNotice
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """What one rule said."""
+
+    name: str
+    when: str
+    matched: bool
+    failed_condition: str
+    actions: tuple[str, ...]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The whole decision. outcome: the mail's one end; reason: for held, of the closed list."""
+
+    outcome: Outcome
+    reason: HeldReason | str
+    why: str
+    thread: ThreadChoice
+    author: AuthorFinding
+    intent: Intent | None
+    rules: tuple[RuleOutcome, ...]
+    actions: tuple[Action, ...]
+    automatic: bool
+    at: datetime
+
+    @property
+    def ticket_id(self) -> int | None:
+        """The existing ticket that is changed, if any."""
+        return self.thread.ticket_id if self.thread.kind == "existing" else None

@@ -1,0 +1,200 @@
+"""Everything a decision may look at, read once: values only. Stored with the decision, so that it can be explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailgate.authn.results import AuthResults
+from mailgate.links.tokens import ReplyIdentity
+from mailgate.mail.message import Address, Bounce
+from store.vocabulary import Channel, Road, Role
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """A person on the customer's side."""
+
+    id: int
+    name: str
+    address: str
+    language: str | None
+    organisation_id: int | None = None
+    role: str = "light"
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFacts:
+    """A person on our side. open_tickets: a draw for least loaded, read when the facts were."""
+
+    id: int
+    name: str
+    address: str
+    role: str
+    departments: tuple[str, ...]
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFacts:
+    """A ticket as it stood when the decision was made (locked until the commit)."""
+
+    id: int
+    number: int
+    key: str
+    subject: str
+    status: str
+    category: str
+    department: str
+    topic: str
+    priority: str
+    tags: tuple[str, ...]
+    version: int
+    language: str
+    address: str
+    verified: bool
+    requester: ContactFacts
+    agent_id: int | None
+    participants: tuple[ContactFacts, ...]
+    addresses: tuple[str, ...]
+    created_at: datetime
+    due_at: datetime | None
+    status_since: datetime
+    last_customer_at: datetime | None
+    last_agent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One piece of evidence that names a ticket.
+
+    how: reply_identity | our_message_id | their_message_id | subject_key. detail: what it was. identity: of our token.
+    """
+
+    ticket_id: int
+    how: str
+    detail: str
+    identity: ReplyIdentity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    """What a decision may know of the mail. Ids without angle brackets; addresses normalised."""
+
+    road: Road
+    received_at: datetime
+    date: datetime | None
+    mail_from: str
+    rcpt_tos: tuple[str, ...]
+    own_address: str  # the support address it came to, without any plus part
+    department: str
+    author: Address | None
+    from_: Address | None
+    reply_to: tuple[Address, ...]
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    subject: str
+    message_id: str
+    in_reply_to: str | None
+    references: tuple[str, ...]
+    keys: tuple[str, ...]
+    kind: str
+    kind_reason: str
+    may_answer: bool
+    bounce: Bounce | None
+    bounce_identity: ReplyIdentity | None
+    language: str | None
+    reply: str
+    attachment_names: tuple[str, ...]
+    auth: AuthResults
+    auth_user: str
+    over_limit: str
+    defects: tuple[str, ...]
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFacts:
+    """What a person asked for on a page or at a terminal, already allowed to name this ticket.
+
+    verb: comment | reply | note | set_status | assign | open | confirm. proof: how we know the person.
+    """
+
+    verb: str
+    role: Role
+    channel: Channel
+    person_id: int
+    name: str
+    address: str
+    proof: str
+    text: str = ""
+    status: str = ""
+    subject: str = ""
+    agent_id: int | None = None
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Numbers that limits look at, counted before this mail: one for each bound of the policy's rate of that name."""
+
+    acks: tuple[int, ...] = ()
+    verified_acks: tuple[int, ...] = ()
+    total_acks: tuple[int, ...] = ()
+    mails: tuple[int, ...] = ()
+    tickets: tuple[int, ...] = ()
+    comments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """At most `count` within `seconds`."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings that decisions depend on. Rates are bounds that all hold; an empty one is off."""
+
+    key_prefix: str
+    guests: str = "yes"
+    locale: str = "pt-BR"
+    languages: tuple[str, ...] = ("pt-BR", "en", "es")
+    ack_within_seconds: float = 2 * 86400.0
+    acks: tuple[Bound, ...] = (Bound(1, 600), Bound(5, 3600), Bound(10, 86400))
+    verified_acks: tuple[Bound, ...] = (Bound(30, 3600),)
+    total_acks: tuple[Bound, ...] = (Bound(500, 3600),)
+    mails: tuple[Bound, ...] = (Bound(60, 3600),)
+    tickets: tuple[Bound, ...] = (Bound(20, 3600),)
+    comments: tuple[Bound, ...] = (Bound(100, 86400),)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was known. Exactly one of mail, action, timer is what happened."""
+
+    now: datetime
+    policy: Policy
+    mail: MailFacts | None = None
+    action: ActionFacts | None = None
+    timer: str = ""  # name of the timed transition that is due
+    sender: ContactFacts | None = None
+    agent: AgentFacts | None = None  # the agent whose address the author is
+    agents: tuple[AgentFacts, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    tickets: tuple[TicketFacts, ...] = ()
+    own_addresses: tuple[str, ...] = ()
+    organisation: str = ""
+    department: str = ""  # for a ticket that a person opens
+    topic: str = ""  # of a ticket that names none
+    counters: Counters = Counters()
+    leaked: str = ""  # what of our own notice still stands in an agent's answer
+    released: bool = False  # a person let a held mail pass
+    confirmed: bool = False  # the agent confirmed this very answer by its one-use link
+
+    def ticket(self, ticket_id: int) -> TicketFacts | None:
+        """The candidate ticket with that id."""
+        return next((t for t in self.tickets if t.id == ticket_id), None)

@@ -1,0 +1,70 @@
+"""Which ticket a mail belongs to: the evidence in order of strength, and why each loser lost. Pure.
+
+Order: our reply identity, our Message-ID, a Message-ID of theirs that we know, the key in the subject. Evidence names
+a ticket; "Who is believed" says whether its author may use it. A stranger who names one gets a ticket of his own.
+"""
+
+from __future__ import annotations
+
+from mailgate.decide.decision import AuthorFinding, Loser, ThreadChoice
+from mailgate.decide.facts import Candidate, Facts, TicketFacts
+from mailgate.people.visibility import Standing, may_comment, sees_organisation
+from store.vocabulary import Category, Role
+
+_STRENGTH = ("reply_identity", "our_message_id", "their_message_id", "subject_key")
+_HOW = {
+    "reply_identity": "the reply address",
+    "our_message_id": "our Message-ID",
+    "their_message_id": "an earlier Message-ID of the conversation",
+    "subject_key": "the key in the subject",
+}
+_MANAGERS = frozenset({"master", "manager", "admin"})
+
+
+def choose(facts: Facts, author: AuthorFinding) -> ThreadChoice:
+    """The ticket: an existing one, a follow-up of a closed one, or a new one (with the key it claims)."""
+    losers: list[Loser] = []
+    claims = ""
+    chosen: tuple[Candidate, TicketFacts, str] | None = None
+    for candidate in sorted(facts.candidates, key=lambda c: _STRENGTH.index(c.how)):
+        ticket = facts.ticket(candidate.ticket_id)
+        if ticket is None:
+            continue
+        if chosen is not None:
+            if ticket.id != chosen[1].id:
+                losers.append(Loser(ticket.key, candidate.how, f"{_HOW[chosen[0].how]} is stronger evidence"))
+            continue
+        allowed, why = _allowed(candidate, ticket, author, facts)
+        if allowed:
+            chosen = candidate, ticket, why
+        else:
+            losers.append(Loser(ticket.key, candidate.how, f"the author {why}"))
+            claims = claims or ticket.key
+    if chosen is None:
+        why = "nothing in the mail names a ticket" if not losers else "the author may not comment on what it names"
+        return ThreadChoice("new", None, "", "", why, tuple(losers), claims)
+    candidate, ticket, why = chosen
+    reason = f"{_HOW[candidate.how]} ({candidate.detail}) names {ticket.key}; the author {why}"
+    if ticket.category == Category.CLOSED and author.role is not Role.AGENT:
+        return ThreadChoice("follow_up", ticket.id, ticket.key, candidate.how, reason + "; it is closed", tuple(losers))
+    return ThreadChoice("existing", ticket.id, ticket.key, candidate.how, reason, tuple(losers))
+
+
+def _allowed(candidate: Candidate, ticket: TicketFacts, author: AuthorFinding, facts: Facts) -> tuple[bool, str]:
+    if author.role is Role.AGENT:
+        # An agent's unproven mail is kept as a note on the ticket, whatever it asked for; nobody else is told.
+        return True, "is an agent" + ("" if author.verified else ", unproven")
+    identity, sender = candidate.identity, facts.sender
+    if sender is not None and not sender.active:
+        return False, "is a contact who was switched off"
+    if candidate.how == "reply_identity" and identity is not None and identity.role is not Role.CUSTOMER:
+        return False, "is not an agent, and the reply address was made for one"
+    standing = Standing(
+        is_requester=author.address == ticket.requester.address,
+        is_participant=any(p.address == author.address for p in ticket.participants),
+        holds_identity=candidate.how == "reply_identity",
+        wrote_with_it=author.address in ticket.addresses,
+        sees_organisation=sender is not None
+        and sees_organisation(sender.role, sender.organisation_id, ticket.requester.organisation_id, _MANAGERS),
+    )
+    return may_comment(standing, verified=author.verified, proof_needed=True)
