@@ -1,0 +1,249 @@
+"""The outbound line: claim, render once, send, settle. At least once, with the same bytes at every try.
+
+Rendering happens in workers, sending in threads of the caller, settling in shared transactions. A permanent failure
+becomes an event on the ticket and is told to the agent, never to the outside (no bounce of a bounce).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailgate import log
+from mailgate.flows.rendering import Rendered, RenderJob, job_of
+from mailgate.flows.site import Site
+from mailgate.flows.workers import Job
+from mailgate.links.tokens import ReplyIdentity, bounce_address, reply_address
+from mailgate.notify.transport import DeliveryResult
+from scheduler.backoff import GiveUp, next_attempt_at
+from store import outbox, people, tickets
+from store.blobs import BlobFolder
+from store.vocabulary import Notice, OutboxState, Role
+
+_LOG = log.get("deliver")
+
+#: Longer than the longest transaction with a relay (RFC 5321 §4.5.3.2: 10 minutes after the final dot).
+LEASE = timedelta(minutes=20)
+_RENDER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A mail ready to be sent."""
+
+    id: int
+    envelope_from: str
+    recipient: str
+    rendered: Rendered
+    attempts: int
+    first_try_at: datetime
+
+    def raw(self, blobs: BlobFolder) -> bytes:
+        """The bytes of the mail. Raises OSError when their blob cannot be read."""
+        return self.rendered.content if self.rendered.content is not None else blobs.get(self.rendered.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a try ended with."""
+
+    mail: Outgoing
+    result: DeliveryResult
+
+
+def claim(site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any]]) -> list[Outgoing]:
+    """Claim mails that are due, render those tried for the first time, and keep their bytes before anything leaves.
+
+    submit: hands a rendering to a worker. A mail that cannot be rendered is counted as a failed try.
+    """
+    now = site.clock()
+
+    def work(connection: Connection) -> tuple[list[Row[Any]], dict[int, RenderJob | Exception]]:
+        rows = outbox.claim(connection, owner, now, LEASE, limit)
+        return rows, {row.id: _job(connection, site, row, now) for row in rows if row.rendered_sha256 is None}
+
+    rows, jobs = site.writer.call(work)
+    if not rows:
+        return []
+    made, broken = _render([(i, job) for i, job in jobs.items() if isinstance(job, RenderJob)], submit)
+    broken |= {row_id: job for row_id, job in jobs.items() if isinstance(job, Exception)}
+    if made:
+        kept = [(row_id, one.content, one.sha256) for row_id, one in made.items()]
+        site.writer.call(lambda connection: outbox.rendered(connection, kept, owner, now))
+    for row_id, error in broken.items():
+        row = next(r for r in rows if r.id == row_id)
+        _could_not_render(site, owner, row, error)
+    return [
+        Outgoing(
+            id=row.id,
+            envelope_from=row.envelope_from,
+            recipient=row.recipient,
+            rendered=made.get(row.id) or Rendered(row.rendered_sha256, row.rendered),
+            attempts=row.attempts,
+            first_try_at=row.first_try_at or now,
+        )
+        for row in rows
+        if row.id not in broken
+    ]
+
+
+def _job(connection: Connection, site: Site, row: Row[Any], now: datetime) -> RenderJob | Exception:
+    """What a worker needs, or why this one row cannot be made: it must not keep the others from leaving."""
+    try:
+        return job_of(connection, site, row, now)
+    except SQLAlchemyError:  # of the database, not of the row
+        raise
+    except Exception as error:
+        _LOG.error("mail not rendered", outbox_id=row.id, error=f"{type(error).__name__}: {error}")
+        return error
+
+
+def _render(
+    jobs: Sequence[tuple[int, RenderJob]], submit: Callable[[Job], Future[Any]]
+) -> tuple[dict[int, Rendered], dict[int, Exception]]:
+    futures = [(row_id, submit(Job("render", job, _RENDER_SECONDS))) for row_id, job in jobs]
+    made: dict[int, Rendered] = {}
+    broken: dict[int, Exception] = {}
+    for row_id, future in futures:
+        try:
+            made[row_id] = future.result()
+        except Exception as error:  # one template's fault must not stop the other mails
+            _LOG.error("mail not rendered", outbox_id=row_id, error=f"{type(error).__name__}: {error}")
+            broken[row_id] = error
+    return made, broken
+
+
+def _could_not_render(site: Site, owner: str, row: Row[Any], error: Exception) -> None:
+    """Try again later; a mended template or a found blob lets it go out."""
+    attempts = row.attempts + 1
+    now = site.clock()
+    first = row.first_try_at or row.created_at
+    try:
+        again = next_attempt_at(
+            first, attempts, now, site.random(), retry=site.retry.intervals, give_up=site.retry.give_up
+        )
+        values: dict[str, Any] = {"state": str(OutboxState.WAITING), "next_attempt_at": again}
+    except GiveUp:
+        values = {"state": str(OutboxState.FAILED), "settled_at": now}
+    answer = f"could not be rendered: {type(error).__name__}: {error}"[:500]
+    site.writer.call(
+        lambda connection: outbox.settle(connection, row.id, owner, attempts=attempts, answer=answer, **values)
+    )
+
+
+def settle(site: Site, owner: str, tried: Sequence[Tried]) -> None:
+    """Write what became of these tries, in one transaction."""
+
+    def work(connection: Connection) -> None:
+        for one in tried:
+            _settle(connection, site, owner, one)
+
+    site.writer.call(work)
+    for one in tried:
+        if one.result.state == "accepted" and one.mail.rendered.content is None:
+            site.blobs.delete(one.mail.rendered.sha256)  # a crash before this leaves it to the sweep
+
+
+def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> None:
+    mail, result, now = tried.mail, tried.result, site.clock()
+    attempts = mail.attempts + 1
+    answer = f"{result.code} {result.enhanced} {result.text}".strip()[:500]
+    values: dict[str, Any] = {"attempts": attempts, "answer": answer}
+    if result.state == "accepted":
+        values |= {"state": str(OutboxState.ACCEPTED), "settled_at": now, "rendered": None}
+    elif result.state == "failed":
+        values |= {"state": str(OutboxState.FAILED), "settled_at": now}
+    else:
+        try:
+            again = next_attempt_at(
+                mail.first_try_at, attempts, now, site.random(), retry=site.retry.intervals, give_up=site.retry.give_up
+            )
+            values |= {"state": str(OutboxState.SENDING), "next_attempt_at": again}
+        except GiveUp:
+            values |= {"state": str(OutboxState.FAILED), "settled_at": now, "answer": f"given up: {answer}"}
+    if not outbox.settle(connection, mail.id, owner, **values):
+        _LOG.warning("outgoing mail taken over by another node", outbox_id=mail.id)
+        return
+    _LOG.info("mail tried", outbox_id=mail.id, state=values["state"], code=result.code, attempts=attempts)
+    if values["state"] == OutboxState.FAILED:
+        _tell_failure(connection, site, mail.id, values["answer"])
+
+
+def _tell_failure(connection: Connection, site: Site, outbox_id: int, answer: str) -> None:
+    """A customer's mail could not be delivered: an event on the ticket, and the agent is told."""
+    row = outbox.by_id(connection, outbox_id)
+    if row is None or row.ticket_id is None:
+        return
+    now = site.clock()
+    data = {"notice": row.notice, "recipient": row.recipient, "answer": answer}
+    tickets.add_event(
+        connection,
+        [
+            {
+                "id": site.ids.new(), "ticket_id": row.ticket_id, "at": now, "kind": "delivery_failed",
+                "role": str(Role.SYSTEM), "actor": "", "data": data, "journal_id": None,
+            }
+        ],
+    )  # fmt: skip
+    if row.recipient_role != Role.CUSTOMER:
+        return
+    (ticket,) = tickets.by_ids(connection, [row.ticket_id])
+    agents = people.agents(connection)
+    told = [a for a in agents if a.id == ticket.agent_id] or [a for a in agents if ticket.department in a.departments]
+    rows = [failure_notice(site, ticket, agent, row, answer, now) for agent in told]
+    outbox.enqueue(connection, rows)
+
+
+def failure_notice(
+    site: Site, ticket: Row[Any], agent: Row[Any], failed: Row[Any], answer: str, now: datetime
+) -> dict[str, Any]:
+    """The outbox row that tells an agent of a mail that could not be delivered."""
+    row_id = site.ids.new()
+    own = site.own(ticket.address)
+    identity = ReplyIdentity(ticket.number, agent.id, Role.AGENT, ticket.version, Notice.DELIVERY_FAILED)
+    token = site.mint.reply_token(identity)
+    language = agent.language or site.policy.locale
+    workflow = site.book().workflow
+    body = {
+        "language": language,
+        "recipient_name": agent.name,
+        "from_address": own.address,
+        "from_name": site.company.name,
+        "reply_to": reply_address(own.address, token) if own.plus else own.address,
+        "auto_submitted": "auto-generated",
+        "key": ticket.key,
+        "subject": ticket.subject,
+        "status": workflow.label(ticket.status, language),
+        "category": ticket.category,
+        "agent": ticket.agent_name or "",
+        "department": site.department_labels(ticket.department, language),
+        "due_at": ticket.due_at.isoformat() if ticket.due_at else None,
+        "created_at": ticket.created_at.isoformat(),
+        "in_reply_to": "",
+        "references": [f"{ticket.key.lower()}.{ticket.id:x}.conversation@{site.host}"],
+        "problem": f"{failed.recipient}: {answer}",
+    }
+    return {
+        "id": row_id,
+        "ticket_id": ticket.id,
+        "notice": str(Notice.DELIVERY_FAILED),
+        "recipient": agent.address,
+        "recipient_role": str(Role.AGENT),
+        "person_id": agent.id,
+        "verified": True,
+        "envelope_from": bounce_address(own.address, token) if own.plus else own.address,
+        "message_id": site.mint.message_id(token, row_id, site.host),
+        "created_at": now,
+        "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        "comment_id": None,
+        "journal_id": None,
+        "state": str(OutboxState.WAITING),
+        "next_attempt_at": now,
+    }

@@ -1,0 +1,398 @@
+"""Step 8 of the line: carry a decision out, in the transaction it was made in. No decision is taken here.
+
+Every change leaves an event. What was done comes back as `Changed`, from which notices are planned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mailgate.decide.decision import (
+    AddComment,
+    AskAgent,
+    Assign,
+    Decision,
+    OpenTicket,
+    RefuseCommand,
+    Remark,
+    ReturnedMail,
+    RuleNotice,
+    SetField,
+    SetStatus,
+)
+from mailgate.decide.facts import ContactFacts, Facts
+from mailgate.flows.site import Site, SlaQuery
+from mailgate.mail.addresses import normalise
+from mailgate.mail.message import Attachment, ParsedMessage
+from store import links, people, tickets, timers
+from store.vocabulary import Category, CommentKind, Role, TimerState
+
+_MOST_ADDRESSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a comment is made of besides the decision: the mail's reading, or what a page sent."""
+
+    journal_id: int | None = None
+    raw_sha256: str | None = None
+    message_id: str | None = None
+    message: ParsedMessage | None = None
+    attachments: tuple[Attachment, ...] = ()
+    existing_comment_id: int | None = None  # a note that becomes the public comment its author confirmed
+
+
+@dataclass(slots=True)
+class Changed:
+    """One ticket after the actions: values of its row as they are now, and what was done."""
+
+    ticket: dict[str, Any] | None = None
+    opened: bool = False
+    old_status: str = ""
+    status_by: Role | None = None
+    status_why: str = ""
+    public_comment_id: int | None = None
+    comment_id: int | None = None
+    comment_role: Role | None = None
+    asked: AskAgent | None = None
+    refused: RefuseCommand | None = None
+    returned: ReturnedMail | None = None
+    rule_notices: list[RuleNotice] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Effects:
+    """Carries out the actions of one decision on one connection."""
+
+    def __init__(self, connection: Connection, site: Site, facts: Facts, decision: Decision, said: Said) -> None:
+        self._connection = connection
+        self._site = site
+        self._facts = facts
+        self._decision = decision
+        self._said = said
+        self._now: datetime = facts.now
+        self._changes: dict[str, Any] = {}
+        self.changed = Changed()
+
+    def carry_out(self) -> Changed:
+        """Do what was decided, in order. Raises what the store raises; then nothing is kept."""
+        existing = self._decision.ticket_id
+        if existing is not None:
+            row = next(iter(tickets.by_ids(self._connection, [existing])), None)
+            assert row is not None, "a decided ticket is locked and there"
+            self.changed.ticket = dict(row._mapping)
+            self.changed.old_status = row.status
+        for action in self._decision.actions:
+            self._do(action)
+        self._finish()
+        return self.changed
+
+    def _do(self, action: object) -> None:
+        if isinstance(action, OpenTicket):
+            self._open(action)
+        elif isinstance(action, AddComment):
+            self._comment(action)
+        elif isinstance(action, SetStatus):
+            self._set_status(action)
+        elif isinstance(action, SetField):
+            self._set_field(action)
+        elif isinstance(action, Assign):
+            self._assign(action)
+        elif isinstance(action, AskAgent):
+            self.changed.asked = action
+        elif isinstance(action, RefuseCommand):
+            self.changed.refused = action
+        elif isinstance(action, ReturnedMail):
+            self.changed.returned = action
+            data = {"recipient": action.recipient, "status": action.status, "diagnostic": action.diagnostic}
+            self._event(f"delivery_{action.action}", Role.SYSTEM, "", data)
+        elif isinstance(action, RuleNotice):
+            self.changed.rule_notices.append(action)
+        elif isinstance(action, Remark):
+            self._event(action.kind, Role.SYSTEM, "", dict(action.data))
+
+    # --- opening -----------------------------------------------------------------------------------------------------
+
+    def _open(self, action: OpenTicket) -> None:
+        site, now = self._site, self._now
+        address = normalise(action.requester_address)
+        known = self._facts.sender
+        if known is not None and known.address == address:
+            requester = known
+        else:
+            row_of = people.contact_for(
+                self._connection, site.ids.new(), address, action.requester_name or address, None, now
+            )
+            requester = ContactFacts(
+                row_of.id, row_of.name, row_of.address, row_of.language, row_of.organisation_id, active=row_of.active
+            )
+        number = tickets.next_number(self._connection)
+        row = {
+            "id": site.ids.new(),
+            "number": number,
+            "key": site.key(number),
+            "subject": action.subject,
+            "status": action.status,
+            "category": str(site.book().workflow.category(action.status)),
+            "department": action.department,
+            "topic": action.topic,
+            "priority": action.priority,
+            "tags": [],
+            "requester_id": requester.id,
+            "agent_id": action.agent_id,
+            "organisation_id": requester.organisation_id,
+            "channel": str(action.channel),
+            "address": action.address or site.addresses[0].address,
+            "language": requester.language or action.language,
+            "verified": action.verified,
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+            "status_since": now,
+            "due_at": site.due_at(now, SlaQuery(action.priority, action.topic, action.department)),
+            "last_customer_at": now,
+            "last_agent_at": None,
+            "closed_at": None,
+            "follow_up_of": action.follow_up_of,
+            "claims": action.claims,
+        }
+        tickets.add(self._connection, row)
+        agent = next((a for a in self._facts.agents if a.id == action.agent_id), None)
+        self.changed.ticket = row | {
+            "requester_name": requester.name,
+            "requester_address": requester.address,
+            "requester_language": requester.language,
+            "requester_active": requester.active,
+            "agent_name": agent.name if agent else None,
+            "agent_address": agent.address if agent else None,
+        }
+        self.changed.opened = True
+        self.changed.old_status = action.status
+        data = {"status": action.status, "channel": str(action.channel), "address": row["address"]}
+        if action.claims:
+            data["claims"] = action.claims
+        if action.follow_up_of:
+            data["follow_up_of"] = self._decision.thread.key
+        self._event("opened", self._decision.author.role, self._decision.author.address, data)
+        self._arm_timers(action.status, now)
+
+    # --- what was said -----------------------------------------------------------------------------------------------
+
+    def _comment(self, action: AddComment) -> None:
+        ticket = self._ticket()
+        said, message = self._said, self._said.message
+        from_mail = message is not None and action.role is not Role.SYSTEM
+        public = action.kind is CommentKind.COMMENT
+        is_agent = action.role is Role.AGENT
+        comment_id = self._note_to_turn() if is_agent else None
+        if comment_id is not None:
+            tickets.change_comment(
+                self._connection, comment_id, kind=str(action.kind), reply=action.text, verified=action.verified
+            )
+        else:
+            comment_id = self._site.ids.new()
+            person = action.person_id
+            if not is_agent and action.role is Role.CUSTOMER and person is None:
+                person = self._contact_id(action)
+            row = {
+                "id": comment_id,
+                "ticket_id": ticket["id"],
+                "kind": str(action.kind),
+                "role": str(action.role),
+                "channel": str(action.channel),
+                "contact_id": person if action.role is Role.CUSTOMER else None,
+                "agent_id": person if is_agent else None,
+                "author_name": action.author_name,
+                "author_address": action.author_address,
+                "verified": action.verified,
+                "created_at": self._now,
+                "text": message.text if message is not None and from_mail else action.text,
+                "reply": action.text if action.whole or message is None else message.reply,
+                "elided": message.elided if message is not None and from_mail else "",
+                "html": message.html if message is not None and from_mail and not is_agent else None,
+                "message_id": said.message_id if from_mail else None,
+                "in_reply_to": message.in_reply_to if message is not None and from_mail else None,
+                "journal_id": said.journal_id,
+                "raw_sha256": said.raw_sha256 if from_mail else None,
+            }
+            files = message.attachments if message is not None and from_mail else said.attachments
+            tickets.add_comment(self._connection, row, self._attachments(comment_id, files))
+        self.changed.comment_id = comment_id
+        if public:
+            self.changed.public_comment_id = comment_id
+            self.changed.comment_role = action.role
+            self._changes["version"] = ticket["version"] + 1
+        if action.role is Role.CUSTOMER and public:
+            self._changes["last_customer_at"] = self._now
+        if is_agent and public:
+            self._changes["last_agent_at"] = self._now
+        if from_mail and said.message_id and comment_id != said.existing_comment_id:
+            self._remember(said.message_id, message)
+            if public and action.verified:
+                self._allow_addresses(message)
+        data = {"comment_id": str(comment_id), "kind": str(action.kind), "channel": str(action.channel)}
+        if not action.verified:
+            data["verified"] = "no"
+        if self._decision.author.via:
+            data["via"] = self._decision.author.via
+        self._event("commented" if public else "noted", action.role, action.author_address, data)
+
+    def _remember(self, message_id: str, message: ParsedMessage | None) -> None:
+        """Which ticket this mail belongs to; and, when it opened one, the mail it answers, which may yet come."""
+        ticket_id = self._ticket()["id"]
+        if any(c.how == "their_message_id" and c.detail == message_id for c in self._facts.candidates):
+            tickets.message_came(self._connection, message_id)
+        tickets.remember_message_ids(self._connection, ticket_id, [message_id])
+        if self.changed.opened and message is not None and message.in_reply_to:
+            tickets.remember_message_ids(self._connection, ticket_id, [message.in_reply_to], awaited=True)
+
+    def _note_to_turn(self) -> int | None:
+        """The note that its agent has confirmed; only on the ticket where it stands."""
+        note = self._said.existing_comment_id
+        row = tickets.comment(self._connection, note) if note is not None else None
+        return note if row is not None and row.ticket_id == self._ticket()["id"] else None
+
+    def _contact_id(self, action: AddComment) -> int | None:
+        ticket = self._ticket()
+        address = normalise(action.author_address)
+        if address == ticket["requester_address"]:
+            found: int = ticket["requester_id"]
+            return found
+        if not address:
+            return None
+        made = people.contact_for(
+            self._connection, self._site.ids.new(), address, action.author_name or address, None, self._now
+        )
+        contact_id: int = made.id
+        return contact_id
+
+    def _attachments(self, comment_id: int, files: tuple[Attachment, ...]) -> list[dict[str, Any]]:
+        ticket = self._ticket()
+        return [
+            {
+                "id": self._site.ids.new(),
+                "comment_id": comment_id,
+                "ticket_id": ticket["id"],
+                "sha256": file.sha256,
+                "filename": file.filename,
+                "content_type": file.content_type,
+                "size_bytes": file.size,
+                "inline": file.inline,
+                "content_id": file.content_id,
+            }
+            for file in files
+        ]
+
+    def _allow_addresses(self, message: ParsedMessage | None) -> None:
+        """Who stood in To or Cc of a verified mail may comment; never our own addresses, nor agents."""
+        if message is None:
+            return
+        agents = {a.address for a in self._facts.agents}
+        named = [a.address for a in (*message.to, *message.cc)]
+        allowed = [a for a in named if not self._site.is_ours(a) and a not in agents]
+        tickets.allow_addresses(self._connection, self._ticket()["id"], allowed[:_MOST_ADDRESSES])
+
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def _set_status(self, action: SetStatus) -> None:
+        ticket = self._ticket()
+        old = self._changes.get("status", ticket["status"])
+        workflow = self._site.book().workflow
+        if action.status == old or action.status not in workflow.states:
+            return
+        self._changes |= {
+            "status": action.status,
+            "category": str(workflow.category(action.status)),
+            "status_since": self._now,
+            "closed_at": self._now if workflow.category(action.status) is Category.CLOSED else None,
+        }
+        if action.role is Role.AGENT:
+            self._changes["version"] = ticket["version"] + 1
+        self.changed.status_by = action.role
+        self.changed.status_why = action.by
+        actor = self._decision.author.address if action.role is not Role.SYSTEM else ""
+        self._event("status", action.role, actor, {"from": old, "to": action.status, "by": action.by})
+        timers.cancel(self._connection, ticket["id"], self._now)
+        self._arm_timers(action.status, self._now)
+
+    def _set_field(self, action: SetField) -> None:
+        ticket = self._ticket()
+        if action.name == "tags":
+            old = self._changes.get("tags", ticket["tags"])
+            new: Any = list(dict.fromkeys([*old, *action.values]))
+        else:
+            old, new = self._changes.get(action.name, ticket[action.name]), action.values[0]
+        if old == new:
+            return
+        self._changes[action.name] = new
+        if action.name in ("priority", "topic", "department") and self.changed.opened:
+            merged = ticket | self._changes
+            query = SlaQuery(merged["priority"], merged["topic"], merged["department"])
+            self._changes["due_at"] = self._site.due_at(self._now, query)
+        self._event(action.name, Role.SYSTEM, "", {"from": str(old), "to": str(new), "by": action.by})
+
+    def _assign(self, action: Assign) -> None:
+        ticket = self._ticket()
+        if self._changes.get("agent_id", ticket["agent_id"]) == action.agent_id:
+            return
+        agent = next((a for a in self._facts.agents if a.id == action.agent_id), None)
+        if agent is None:
+            return
+        self._changes["agent_id"] = agent.id
+        ticket["agent_name"], ticket["agent_address"] = agent.name, agent.address
+        role = self._decision.author.role
+        self._event("assigned", role, self._decision.author.address, {"agent": agent.address, "by": action.by})
+
+    def _arm_timers(self, status: str, now: datetime) -> None:
+        ticket = self._ticket()
+        rows = [
+            {
+                "id": self._site.ids.new(),
+                "ticket_id": ticket["id"],
+                "name": timed.name,
+                "status": status,
+                "since": timed.after.since,
+                "due_at": self._site.timer_at(now, timed.after.text),
+                "state": str(TimerState.ARMED),
+            }
+            for timed in self._site.book().workflow.timers_for(status)
+        ]
+        timers.arm(self._connection, rows)
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        ticket = self.changed.ticket
+        if ticket is None:
+            return
+        if self._changes:
+            self._changes["updated_at"] = self._now
+            tickets.change(self._connection, ticket["id"], **self._changes)
+            ticket.update(self._changes)
+        if not self.changed.opened and self.changed.public_comment_id is not None:
+            links.extend(self._connection, ticket["id"], self._now, self._now + self._site.lifetimes.access)
+        tickets.add_event(self._connection, self.changed.events)
+
+    def _ticket(self) -> dict[str, Any]:
+        assert self.changed.ticket is not None, "an action on a ticket comes after the ticket"
+        return self.changed.ticket
+
+    def _event(self, kind: str, role: Role, actor: str, data: dict[str, Any]) -> None:
+        if self.changed.ticket is None:
+            return
+        self.changed.events.append(
+            {
+                "id": self._site.ids.new(),
+                "ticket_id": self.changed.ticket["id"],
+                "at": self._now,
+                "kind": kind,
+                "role": str(role),
+                "actor": actor,
+                "data": data,
+                "journal_id": self._said.journal_id,
+            }
+        )

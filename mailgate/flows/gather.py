@@ -1,0 +1,364 @@
+"""Step 6 of the line: everything a decision may look at, read once; the candidate tickets are locked, in number order.
+
+Reads only. What is named by a mail (reply identity, Message-IDs, keys in the subject) becomes candidates; whether the
+author may use them is for `decide`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailgate.decide.author import who
+from mailgate.decide.facts import (
+    ActionFacts,
+    AgentFacts,
+    Bound,
+    Candidate,
+    ContactFacts,
+    Counters,
+    Facts,
+    MailFacts,
+    TicketFacts,
+)
+from mailgate.decide.thread import choose
+from mailgate.flows.reading import Reading
+from mailgate.flows.site import Site
+from mailgate.links.tokens import TOKEN_LENGTH, ReplyIdentity
+from mailgate.mail.subject import find_keys
+from mailgate.mail.support import SupportAddress
+from store import journal, outbox, people, tickets
+from store.journal import ClaimedMail
+from store.vocabulary import Notice, Outcome, Road, Role
+
+_TOKEN = re.compile(r"\+b?([a-z2-7]{44})@", re.IGNORECASE)
+_MARKER = re.compile(r"-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
+_SAME_LINE_LENGTH = 24
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is the same for all mails of one transaction, read once."""
+
+    agents: tuple[AgentFacts, ...] | None = None
+    organisations: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """To which of our addresses a mail came, and the reply identities found there."""
+
+    own: SupportAddress
+    rcpt_tos: tuple[str, ...]
+    identities: tuple[tuple[str, ReplyIdentity], ...]
+
+
+def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: Reading, batch: Batch) -> Facts:
+    """The facts about one mail."""
+    message = reading.message
+    delivered = _delivered(site, mail, reading)
+    author = message.author
+    address = author.address if author else mail.mail_from
+    agents = _agents(connection, batch)
+    agent = next((a for a in agents if a.address == address), None)
+    contact = people.contact_by_address(connection, address) if address and agent is None else None
+    bounce_identity = _bounce_identity(site, reading, delivered) if reading.screening.is_bounce else None
+    candidates, found = _candidates(connection, site, reading, delivered, bounce_identity)
+    keys = tuple(find_keys(message.subject, site.policy.key_prefix))
+    sender = _contact(contact) if contact is not None else None
+    own_id = message.message_id or f"{mail.raw_sha256[:32]}@no-message-id.invalid"
+    facts = MailFacts(
+        road=Road(mail.road),
+        received_at=mail.received_at,
+        date=message.date,
+        mail_from=mail.mail_from,
+        rcpt_tos=delivered.rcpt_tos,
+        own_address=delivered.own.address,
+        department=delivered.own.department,
+        author=author,
+        from_=message.from_,
+        reply_to=message.reply_to,
+        to=message.to,
+        cc=message.cc,
+        subject=message.subject,
+        message_id=own_id,
+        in_reply_to=message.in_reply_to,
+        references=message.references,
+        keys=keys,
+        kind=reading.screening.kind,
+        kind_reason=reading.screening.reason,
+        may_answer=reading.screening.may_answer,
+        bounce=reading.bounce,
+        bounce_identity=bounce_identity,
+        language=message.language,
+        reply=message.reply,
+        attachment_names=tuple(a.filename for a in message.attachments),
+        auth=reading.auth,
+        auth_user=mail.auth_user,
+        over_limit=reading.over_limit,
+        defects=message.defects,
+        headers=message.headers,
+    )
+    known = Facts(
+        now=site.clock(),
+        policy=site.policy,
+        mail=facts,
+        sender=sender,
+        agent=agent,
+        agents=agents,
+        candidates=candidates,
+        tickets=found,
+        own_addresses=tuple(a.address for a in site.addresses),
+        organisation=_organisation(connection, sender, batch),
+        department=delivered.own.department,
+        topic=site.default_topic(),
+        released=mail.resumed == "released",
+        confirmed=mail.resumed == "confirmed",
+    )
+    # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
+    thread = choose(known, who(known))
+    ticket_id = thread.ticket_id if thread.kind == "existing" else None
+    return replace(
+        known,
+        counters=_counters(connection, site, address, ticket_id, mail),
+        leaked=_leaked(connection, site, message.reply, ticket_id) if agent is not None else "",
+    )
+
+
+def action_facts(
+    connection: Connection, site: Site, action: ActionFacts, ticket_id: int | None, contact_id: int | None = None
+) -> Facts:
+    """The facts about what a person does on a page or at a terminal; the ticket is locked."""
+    batch = Batch()
+    agents = _agents(connection, batch)
+    contact = people.contact(connection, contact_id) if contact_id else None
+    found = _tickets(connection, [ticket_id] if ticket_id else [])
+    agent = next((a for a in agents if action.role is Role.AGENT and a.id == action.person_id), None)
+    sender = _contact(contact) if contact is not None else None
+    return Facts(
+        now=site.clock(),
+        policy=site.policy,
+        action=action,
+        sender=sender,
+        agent=agent,
+        agents=agents,
+        tickets=found,
+        own_addresses=tuple(a.address for a in site.addresses),
+        organisation=_organisation(connection, sender, batch),
+        department=site.addresses[0].department,
+        topic=site.default_topic(),
+    )
+
+
+def timer_facts(connection: Connection, site: Site, name: str, ticket_id: int) -> Facts:
+    """The facts about a due time."""
+    batch = Batch()
+    return Facts(
+        now=site.clock(),
+        policy=site.policy,
+        timer=name,
+        agents=_agents(connection, batch),
+        tickets=_tickets(connection, [ticket_id]),
+        own_addresses=tuple(a.address for a in site.addresses),
+    )
+
+
+# --- where it came to and what it names -------------------------------------------------------------------------------
+
+
+def _delivered(site: Site, mail: ClaimedMail, reading: Reading) -> Delivered:
+    """Envelope recipients first; To, Cc and Delivered-To as well, since a mailbox (IMAP) knows no envelope."""
+    own: SupportAddress | None = None
+    identities: dict[str, ReplyIdentity] = {}
+    named = [a.address for a in (*reading.message.to, *reading.message.cc)][:50]
+    extra = [v.strip("<> ") for k, v in reading.message.headers if k.lower() in ("delivered-to", "x-original-to")]
+    for address in (*mail.rcpt_tos, *named, *extra[:10]):
+        found = site.support_address(address)
+        if found is None:
+            continue
+        if own is None:
+            own = found[0]
+        is_return_path = len(found[1]) == TOKEN_LENGTH + 1  # an envelope sender of ours: only a report may use it
+        identity = site.mint.read_detail(found[1]) if found[1] else None
+        if identity is not None and is_return_path == reading.screening.is_bounce:
+            identities.setdefault(address, identity)
+    return Delivered(own or site.addresses[0], mail.rcpt_tos, tuple(identities.items()))
+
+
+def _bounce_identity(site: Site, reading: Reading, delivered: Delivered) -> ReplyIdentity | None:
+    returned = reading.bounce.original_message_id if reading.bounce else None
+    identity = site.mint.read_message_id(returned) if returned else None
+    if identity is None and delivered.identities:
+        identity = delivered.identities[0][1]
+    return identity
+
+
+def _candidates(
+    connection: Connection,
+    site: Site,
+    reading: Reading,
+    delivered: Delivered,
+    bounce_identity: ReplyIdentity | None,
+) -> tuple[tuple[Candidate, ...], tuple[TicketFacts, ...]]:
+    """Every ticket that the mail names, and those tickets."""
+    message = reading.message
+    by_number: list[tuple[int, str, str, ReplyIdentity]] = []
+    for address, identity in delivered.identities:
+        by_number.append((identity.ticket_number, "reply_identity", address.partition("@")[0][:24] + "…", identity))
+    named_ids = [i for i in (message.in_reply_to, *reversed(message.references)) if i and "@" in i and len(i) >= 5]
+    theirs: list[str] = []
+    for message_id in dict.fromkeys(named_ids):
+        identity_ = site.mint.read_message_id(message_id)
+        if identity_ is None:
+            theirs.append(message_id)
+        else:
+            how = "our_message_id" if delivered.own.plus else "reply_identity"
+            by_number.append((identity_.ticket_number, how, message_id[:24] + "…", identity_))
+    if bounce_identity is not None:
+        by_number.append((bounce_identity.ticket_number, "our_message_id", "returned", bounce_identity))
+    keys = find_keys(message.subject, site.policy.key_prefix)
+    numbers = tickets.ids_by_numbers(connection, [n for n, *_ in by_number if n])
+    own_id = message.message_id if message.message_id not in theirs else None
+    known = tickets.ids_by_message_ids(connection, [*theirs, own_id] if own_id else theirs)
+    if own_id in known and known[own_id][1]:  # an answer to this mail came before it
+        theirs.append(own_id)
+    keyed = tickets.ids_by_keys(connection, keys)
+    found = [Candidate(numbers[n], how, detail, who) for n, how, detail, who in by_number if n in numbers]
+    found += [Candidate(known[i][0], "their_message_id", i) for i in theirs if i in known]
+    found += [Candidate(keyed[k], "subject_key", k) for k in keys if k in keyed]
+    unique = list({(c.ticket_id, c.how, c.identity): c for c in reversed(found)}.values())[::-1]
+    return tuple(unique), _tickets(connection, [c.ticket_id for c in unique])
+
+
+def _tickets(connection: Connection, ids: list[int]) -> tuple[TicketFacts, ...]:
+    if not ids:
+        return ()
+    rows = tickets.by_ids(connection, ids, lock=True)
+    found_ids = [row.id for row in rows]
+    participants = tickets.participants(connection, found_ids)
+    addresses = tickets.may_comment_addresses(connection, found_ids)
+    return tuple(_ticket(row, participants, addresses) for row in rows)
+
+
+def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[int, str]]) -> TicketFacts:
+    requester = ContactFacts(
+        row.requester_id,
+        row.requester_name,
+        row.requester_address,
+        row.requester_language,
+        row.organisation_id,
+        active=row.requester_active,
+    )
+    return TicketFacts(
+        id=row.id,
+        number=row.number,
+        key=row.key,
+        subject=row.subject,
+        status=row.status,
+        category=row.category,
+        department=row.department,
+        topic=row.topic,
+        priority=row.priority,
+        tags=tuple(row.tags),
+        version=row.version,
+        language=row.language,
+        address=row.address,
+        verified=row.verified,
+        requester=requester,
+        agent_id=row.agent_id,
+        participants=tuple(
+            ContactFacts(p.contact_id, p.name, p.address, p.language) for p in participants if p.ticket_id == row.id
+        ),
+        addresses=tuple(a for ticket_id, a in addresses if ticket_id == row.id),
+        created_at=row.created_at,
+        due_at=row.due_at,
+        status_since=row.status_since,
+        last_customer_at=row.last_customer_at,
+        last_agent_at=row.last_agent_at,
+    )
+
+
+# --- people, numbers, leaks ------------------------------------------------------------------------------------------
+
+
+def _agents(connection: Connection, batch: Batch) -> tuple[AgentFacts, ...]:
+    if batch.agents is None:
+        batch.agents = tuple(
+            AgentFacts(r.id, r.name, r.address, r.role, tuple(r.departments), r.language)
+            for r in people.agents(connection)
+        )
+    return batch.agents
+
+
+def _contact(row: Row[Any]) -> ContactFacts:
+    return ContactFacts(row.id, row.name, row.address, row.language, row.organisation_id, row.role, row.active)
+
+
+def _organisation(connection: Connection, sender: ContactFacts | None, batch: Batch) -> str:
+    if sender is None or sender.organisation_id is None:
+        return ""
+    if not batch.organisations:
+        batch.organisations = {row.id: row.name for row in people.organisations(connection)}
+    return batch.organisations.get(sender.organisation_id, "")
+
+
+def _counters(connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail) -> Counters:
+    """Only what a limit that is on will look at. ticket_id: the one that is commented on, None for a new one."""
+    policy, now = site.policy, mail.received_at
+
+    def counted(bounds: tuple[Bound, ...], count: Callable[[datetime], int]) -> tuple[int, ...]:
+        return tuple(count(now - timedelta(seconds=bound.seconds)) for bound in bounds)
+
+    mails = counted(policy.mails, lambda since: journal.count_by_author(connection, address, since))
+    if ticket_id is not None:
+        comments = counted(policy.comments, lambda since: tickets.count_comments(connection, ticket_id, since))
+        return Counters(mails=mails, comments=comments)
+    acks = [Notice.N1]
+    return Counters(
+        mails=mails,
+        tickets=counted(
+            policy.tickets, lambda since: journal.count_by_author(connection, address, since, Outcome.OPENED)
+        ),
+        acks=counted(policy.acks, lambda since: outbox.count_sent(connection, acks, since, address)),
+        verified_acks=counted(policy.verified_acks, lambda since: outbox.count_sent(connection, acks, since, address)),
+        total_acks=counted(policy.total_acks, lambda since: outbox.count_sent(connection, acks, since)),
+    )
+
+
+def _leaked(connection: Connection, site: Site, reply: str, ticket_id: int | None) -> str:
+    """What of our own notice still stands in an agent's answer, in words; "" for nothing."""
+    if _MARKER.search(reply):
+        return "the marker line of our notice"
+    if any(site.mint.read_reply_token(m.group(1).lower()) is not None for m in _TOKEN.finditer(reply[:100_000])):
+        return "a reply address of ours"
+    if f"{site.base_url}/t/" in reply or f"{site.base_url}/confirm/" in reply:
+        return "an access link"
+    if _only_quoted(reply):
+        return "nothing but a quotation"
+    if ticket_id is None:
+        return ""
+    last = tickets.last_public_comment(connection, ticket_id, Role.CUSTOMER, (1 << 63) - 1)
+    if last is None:
+        return ""
+    told = {_folded(line) for line in (last.reply or last.text)[:100_000].split("\n")}
+    for line in reply[:100_000].split("\n"):
+        folded = _folded(line.lstrip("> "))
+        if len(folded) >= _SAME_LINE_LENGTH and folded in told:
+            return "a line of the notice that was answered"
+    return ""
+
+
+def _only_quoted(reply: str) -> bool:
+    """Whether every line is quoted, but for the one that says whose words they are."""
+    lines = [line.strip() for line in reply[:100_000].split("\n") if line.strip() and not line.startswith("#")]
+    said = [line for line in lines if not line.startswith(">") and not line.endswith(":")]
+    return not said and any(line.startswith(">") for line in lines)
+
+
+def _folded(line: str) -> str:
+    return " ".join(line.split()).casefold()

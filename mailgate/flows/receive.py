@@ -1,0 +1,206 @@
+"""Steps 5 to 11 of the line: a read mail becomes what it becomes, in one transaction.
+
+Up to 64 mails share a transaction. When one fails, all of it is rolled back and each mail goes alone: the one that
+fails is counted and tried again with back-off; after the third try it is held with its reason. A database that is busy
+or away counts for nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from mailgate import log
+from mailgate.decide.decide import decide
+from mailgate.decide.decision import Decision
+from mailgate.decide.facts import Facts
+from mailgate.flows.effects import Changed, Effects, Said
+from mailgate.flows.gather import Batch, mail_facts
+from mailgate.flows.reading import Reading, ReadJob
+from mailgate.flows.record import to_json
+from mailgate.flows.site import Site
+from mailgate.flows.telling import Telling
+from mailgate.notify.plan import Plan
+from store import journal, tickets
+from store.errors import LostLease, StoreError
+from store.journal import ClaimedMail
+from store.vocabulary import HeldReason, Outcome
+
+_LOG = log.get("receive")
+
+MOST_TRIES = 3
+BATCH_MAILS = 64
+BATCH_BYTES = 32 * 1024 * 1024
+LEASE = timedelta(minutes=2)
+_BACKOFF = (timedelta(seconds=2), timedelta(seconds=20))
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How one mail ended in this round. outcome None: it will be tried again."""
+
+    journal_id: int
+    outcome: Outcome | None
+    key: str = ""
+    notices: int = 0
+
+
+def claim(site: Site, owner: str, limit: int = BATCH_MAILS) -> list[ClaimedMail]:
+    """Claim the oldest mails that wait, under a lease of `owner`."""
+
+    def work(connection: Connection) -> list[ClaimedMail]:
+        now = site.clock()
+        return journal.claim(connection, owner, now, LEASE, limit, BATCH_BYTES)
+
+    return site.writer.call(work)
+
+
+def job_of(site: Site, mail: ClaimedMail) -> ReadJob:
+    """What a worker needs to read a mail."""
+    own = next((found[0] for a in mail.rcpt_tos if (found := site.support_address(a)) is not None), None)
+    return ReadJob(
+        mail.raw,
+        mail.raw_sha256,
+        mail.size_bytes,
+        mail.road,
+        mail.peer,
+        mail.helo,
+        mail.mail_from,
+        own.list_id if own else "",
+    )
+
+
+def process(site: Site, owner: str, mails: Sequence[tuple[ClaimedMail, Reading | Exception]]) -> list[Settled]:
+    """Decide and carry out a batch of claimed mails, in the order of their arrival, in one transaction.
+
+    When one of them fails nothing of that transaction is kept, and each mail gets a transaction of its own, so that the
+    one that fails is counted alone. An exception instead of a reading is a failed try of that mail. Raises StoreError
+    when the database cannot commit: nothing has happened then, and the leases run out.
+    """
+    site = site.pinned()
+    ordered = sorted(mails, key=lambda item: item[0].id)
+    if len(ordered) > 1 and not any(isinstance(reading, Exception) for _, reading in ordered):
+        try:
+            return site.writer.call(lambda connection: _batch(connection, site, owner, ordered))
+        except StoreError as error:
+            if not isinstance(error, LostLease):
+                raise
+        except Exception as error:  # which mail it was shows when each goes alone
+            _LOG.warning("batch failed, going on one by one", mails=len(ordered), error=type(error).__name__)
+    return [_alone(site, owner, mail, reading) for mail, reading in ordered]
+
+
+def _batch(
+    connection: Connection, site: Site, owner: str, mails: Sequence[tuple[ClaimedMail, Reading | Exception]]
+) -> list[Settled]:
+    batch = Batch()
+    return [
+        _one(connection, site, owner, mail, reading, batch)
+        for mail, reading in mails
+        if not isinstance(reading, Exception)
+    ]
+
+
+def _alone(site: Site, owner: str, mail: ClaimedMail, reading: Reading | Exception) -> Settled:
+    """One mail in a transaction of its own; a failure is counted in another."""
+    error: Exception
+    if isinstance(reading, Exception):
+        error = reading
+    else:
+        read = reading
+        try:
+            return site.writer.call(lambda connection: _one(connection, site, owner, mail, read, Batch()))
+        except LostLease:
+            _LOG.warning("mail taken over by another node", journal_id=mail.id)
+            return Settled(mail.id, None)
+        except StoreError:
+            raise
+        except Exception as failure:  # one mail's fault must not stop the others, whatever it is
+            _LOG.exception("mail failed", journal_id=mail.id, attempts=mail.attempts + 1)
+            error = failure
+    return site.writer.call(lambda connection: _failed(connection, site, owner, mail, error))
+
+
+def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, batch: Batch) -> Settled:
+    message = reading.message
+    bare = message.message_id is None and message.date is None
+    first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare)
+    if first != mail.id:
+        journal.settle(
+            connection, mail.id, owner, site.clock(), outcome=str(Outcome.DUPLICATE), duplicate_of=first,
+            fingerprint=message.fingerprint, message_id=message.message_id, author=_address(mail, reading),
+            subject=message.subject, detail="the same mail came before",
+        )  # fmt: skip
+        return Settled(mail.id, Outcome.DUPLICATE)
+    facts = mail_facts(connection, site, mail, reading, batch)
+    note = tickets.note_of_mail(connection, mail.id) if facts.confirmed else None
+    return settle(connection, site, owner, mail, reading, facts, note)
+
+
+def settle(
+    connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, facts: Facts,
+    existing_comment_id: int | None = None,
+) -> Settled:  # fmt: skip
+    """Decide about one mail whose facts are known, carry it out, tell, and write its outcome.
+
+    existing_comment_id: the note that the mail was kept as until its agent confirmed it.
+    """
+    decision = decide(facts, site.book())
+    assert facts.mail is not None
+    said = Said(
+        journal_id=mail.id,
+        raw_sha256=mail.raw_sha256,
+        message_id=facts.mail.message_id,
+        message=reading.message,
+        existing_comment_id=existing_comment_id,
+    )
+    changed = Effects(connection, site, facts, decision, said).carry_out()
+    plans = Telling(connection, site, facts, decision, changed, said).tell()
+    _settle(connection, site, owner, mail, reading, facts, decision, changed, plans)
+    key = changed.ticket["key"] if changed.ticket else ""
+    return Settled(mail.id, decision.outcome, key, sum(1 for p in plans if not p.suppressed))
+
+
+def _settle(
+    connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, facts: Facts,
+    decision: Decision, changed: Changed, plans: list[Plan],
+) -> None:  # fmt: skip
+    journal.settle(
+        connection,
+        mail.id,
+        owner,
+        site.clock(),
+        outcome=str(decision.outcome),
+        reason=str(decision.reason),
+        detail=decision.why,
+        ticket_id=changed.ticket["id"] if changed.ticket else None,
+        fingerprint=reading.message.fingerprint,
+        message_id=facts.mail.message_id if facts.mail else None,
+        author=_address(mail, reading),
+        subject=reading.message.subject,
+        record=to_json(facts, decision, plans),
+    )
+
+
+def _address(mail: ClaimedMail, reading: Reading) -> str:
+    author = reading.message.author or reading.message.from_
+    return author.address if author else mail.mail_from
+
+
+def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, error: Exception) -> Settled:
+    """Count a failed try; after the third the mail waits for a person."""
+    attempts = mail.attempts + 1
+    detail = f"{type(error).__name__}: {error}"[:500]
+    if attempts >= MOST_TRIES:
+        journal.settle(
+            connection, mail.id, owner, site.clock(), outcome=str(Outcome.HELD), reason=str(HeldReason.POISON),
+            detail=detail, attempts=attempts,
+        )  # fmt: skip
+        _LOG.error("mail held", journal_id=mail.id, reason="poison", detail=detail)
+        return Settled(mail.id, Outcome.HELD)
+    next_attempt_at: datetime = site.clock() + _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
+    journal.failed(connection, mail.id, owner, attempts, next_attempt_at, detail)
+    return Settled(mail.id, None)

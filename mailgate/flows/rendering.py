@@ -1,0 +1,216 @@
+"""From an outbox row to bytes: the view a template sees, the header, the signature. In a worker process, once a mail.
+
+The row says what is told; the comment's text and files are read here. The signature is made together with the bytes
+(its time is that of the first try), so that every try sends the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailgate.authn.sign import Signer
+from mailgate.flows.site import Site
+from mailgate.notify.compose import Composer
+from mailgate.notify.views import CommentView, FileView, Head, NoticeView
+from store import outbox, tickets
+from store.blobs import BlobFolder
+from store.vocabulary import Category, CommentKind, Notice, Role
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that travels with a mail, still in the blobs."""
+
+    sha256: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """One mail to be made. files: which of the comment's files are attached."""
+
+    view: NoticeView
+    head: Head
+    signed_at: datetime
+    files: tuple[FileRef, ...] = ()
+
+
+#: Mails up to this size are kept in their outbox row, larger ones as blobs.
+INLINE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail's bytes, kept until it is settled. content None: they are the blob `sha256`, durable already."""
+
+    sha256: str
+    content: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Makes the bytes of a notice and signs them."""
+
+    composer: Composer
+    blobs: BlobFolder
+    signer: Signer | None
+
+    def render(self, job: RenderJob) -> Rendered:
+        """Make the mail and keep it; raises what the disk raises (OSError) for a large one."""
+        raw = self.mail(job)
+        sha256 = hashlib.sha256(raw).hexdigest()
+        if len(raw) <= INLINE_BYTES:
+            return Rendered(sha256, raw)
+        self.blobs.put(raw, sha256)
+        return Rendered(sha256, None)
+
+    def mail(self, job: RenderJob) -> bytes:
+        """The whole mail, CRLF, signed where a key is configured."""
+        view = job.view
+        if job.files and view.comment is not None:
+            files = list(view.comment.files)
+            for ref in job.files:
+                files[ref.index] = replace(files[ref.index], content=self.blobs.get(ref.sha256))
+            view = replace(view, comment=replace(view.comment, files=tuple(files)))
+        head = replace(job.head, subject=self.composer.subject(view))
+        raw = self.composer.render(view, head)
+        return self.signer.sign(raw, job.signed_at) if self.signer is not None else raw
+
+
+def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> RenderJob:
+    """What a worker needs to make the mail of an outbox row."""
+    body = json.loads(row.body)
+    notice = Notice(row.notice)
+    comment, files = _comment(connection, site, row, notice)
+    previous = _previous(connection, row, comment, notice)
+    token = site.mint.access_token(body["link_id"]) if body.get("link_id") else ""
+    confirm = site.mint.access_token(body["confirm_id"], "confirm") if body.get("confirm_id") else ""
+    view = NoticeView(
+        notice=row.notice,
+        language=body["language"],
+        timezone=site.timezone,
+        company=site.company,
+        key=body.get("key", ""),
+        key_label=site.key_label,
+        subject=body.get("subject", ""),
+        status=body.get("status", ""),
+        category=body.get("category", ""),
+        agent=body.get("agent", ""),
+        department=body.get("department", ""),
+        due_at=_instant(body.get("due_at")),
+        created_at=_instant(body.get("created_at")) or row.created_at,
+        link=site.link(token) if token else "",
+        link_expires_at=row.created_at + site.lifetimes.access if token else None,
+        recipient_name=body.get("recipient_name", ""),
+        recipient_role=row.recipient_role,
+        verified=body.get("verified", True),
+        comment=comment,
+        previous=previous,
+        participants=tuple(body.get("participants", ())),
+        old_status=body.get("old_status", ""),
+        waits_for_customer=body.get("category") == Category.WAITING,
+        confirm_link=f"{site.base_url}/confirm/{confirm}" if confirm else "",
+        commands=tuple(body.get("commands", ())),
+        problem=body.get("problem", ""),
+        reason=body.get("reason", ""),
+        event=body.get("event", ""),
+        organisation=body.get("organisation", ""),
+        requester_name=body.get("requester_name", ""),
+        requester_address=body.get("requester_address", ""),
+        related=_related(connection, row, notice) or ((body["claims"],) if body.get("claims") else ()),
+    )
+    return RenderJob(view, _head(row, body, now), now, files)
+
+
+def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
+    extra = []
+    if body.get("key"):
+        extra.append(("X-Mailgate-Ticket", body["key"]))
+    if body.get("status"):
+        extra.append(("X-Mailgate-Status", body["status"]))
+    if body.get("agent"):
+        extra.append(("X-Mailgate-Agent", body["agent"]))
+    if body.get("due_at"):
+        extra.append(("X-Mailgate-Due", body["due_at"]))
+    return Head(
+        envelope_from=row.envelope_from,
+        from_name=body["from_name"],
+        from_address=body["from_address"],
+        to_name=body.get("recipient_name", ""),
+        to_address=row.recipient,
+        reply_to=body.get("reply_to", body["from_address"]),
+        subject=body.get("subject", ""),
+        message_id=row.message_id,
+        date=now,
+        in_reply_to=body.get("in_reply_to", ""),
+        references=tuple(body.get("references", ())),
+        auto_submitted=body.get("auto_submitted", ""),
+        extra=tuple(extra),
+    )
+
+
+def _comment(
+    connection: Connection, site: Site, row: Row[Any], notice: Notice
+) -> tuple[CommentView | None, tuple[FileRef, ...]]:
+    """The comment that a notice tells, with its files; not for those that tell none."""
+    if row.comment_id is None or notice in (Notice.N1, Notice.N6, Notice.ACK_DIGEST, Notice.N4):
+        return None, ()
+    found = tickets.comment(connection, row.comment_id)
+    if found is None or (row.recipient_role == Role.CUSTOMER and found.kind != CommentKind.COMMENT):
+        return None, ()
+    views: list[FileView] = []
+    refs: list[FileRef] = []
+    total = 0
+    for file in tickets.attachments(connection, [found.id]):
+        total += file.size_bytes
+        if total <= site.attach_bytes:
+            refs.append(FileRef(file.sha256, len(views)))
+        views.append(
+            FileView(file.filename, file.size_bytes, file.content_type, content_id=file.content_id, inline=file.inline)
+        )
+    # The HTML holds the quotes that `reply` does not: it is shown where nothing was taken off.
+    html = found.html if not found.elided else None
+    view = CommentView(
+        found.author_name, found.author_address, found.role, found.created_at, _shown(found), html,
+        tuple(views), found.verified,
+    )  # fmt: skip
+    return view, tuple(refs)
+
+
+def _shown(comment: Row[Any]) -> str:
+    """What is told of a comment: of an agent's never more than what his quotes left over."""
+    text: str = comment.reply if comment.role == Role.AGENT else comment.reply or comment.text
+    return text
+
+
+def _previous(connection: Connection, row: Row[Any], comment: CommentView | None, notice: Notice) -> CommentView | None:
+    """What the customer wrote last, quoted below an agent's answer."""
+    if notice is not Notice.N5 or comment is None or comment.role != Role.AGENT or row.ticket_id is None:
+        return None
+    found = tickets.last_public_comment(connection, row.ticket_id, Role.CUSTOMER, row.comment_id)
+    if found is None:
+        return None
+    return CommentView(
+        found.author_name, found.author_address, found.role, found.created_at, found.reply or found.text, None, (),
+        found.verified,
+    )  # fmt: skip
+
+
+def _related(connection: Connection, row: Row[Any], notice: Notice) -> tuple[str, ...]:
+    """The keys a digest names: tickets of the last hour of this person without an acknowledgement."""
+    if notice is not Notice.ACK_DIGEST or row.person_id is None:
+        return ()
+    since = row.created_at - timedelta(minutes=1)
+    opened = tickets.opened_by(connection, row.person_id, since)
+    acknowledged = outbox.acknowledged(connection, row.recipient, since)
+    return tuple(r.key for r in opened if r.id not in acknowledged)
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,98 @@
+"""What a flow needs to know of the configuration, as values; `app` builds it from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mailgate.clock import Clock
+from mailgate.decide.facts import Policy
+from mailgate.decide.ruling import Book
+from mailgate.links.tokens import Mint
+from mailgate.mail.support import SupportAddress, find_support_address
+from mailgate.notify.views import CompanyView
+from store.blobs import BlobFolder
+from store.ids import IdSource
+from store.vocabulary import Notice
+from store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class SlaQuery:
+    """What a due date depends on."""
+
+    priority: str
+    topic: str
+    department: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long links open."""
+
+    access: timedelta = timedelta(days=30)
+    one_use: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a mail is tried again."""
+
+    intervals: tuple[timedelta, ...]
+    give_up: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One company. Frozen but for `book`, which answers with the rules in force at that moment."""
+
+    clock: Clock
+    writer: Writer
+    blobs: BlobFolder
+    ids: IdSource
+    mint: Mint
+    book: Callable[[], Book]
+    due_at: Callable[[datetime, SlaQuery], datetime | None]
+    timer_at: Callable[[datetime, str], datetime]
+    random: Callable[[], float]
+    addresses: tuple[SupportAddress, ...]
+    policy: Policy
+    company: CompanyView
+    key_label: str
+    base_url: str
+    host: str
+    timezone: str
+    department_labels: Callable[[str, str], str]
+    sends: Callable[[Notice], bool]
+    default_topic: Callable[[], str]
+    null_sender: bool
+    node: str
+    retry: RetryPolicy
+    lifetimes: Lifetimes = Lifetimes()
+    attach_bytes: int = 10 * 1024 * 1024
+
+    def pinned(self) -> Site:
+        """The same with the rules in force now, for the whole of one mail or action, whatever is reloaded meanwhile."""
+        book = self.book()
+        return replace(self, book=lambda: book)
+
+    def support_address(self, address: str) -> tuple[SupportAddress, str] | None:
+        """The support address that a recipient is, and what stands after its plus; None when it is not ours."""
+        return find_support_address(self.addresses, address)
+
+    def is_ours(self, address: str) -> bool:
+        """Whether a recipient is ours: a support address, plain, or with a part after the plus."""
+        return self.support_address(address) is not None
+
+    def own(self, address: str) -> SupportAddress:
+        """The support address of that name, or the first one (an address that was taken out of the settings)."""
+        return next((a for a in self.addresses if a.address == address), self.addresses[0])
+
+    def key(self, number: int) -> str:
+        """`SUP-123`."""
+        return f"{self.policy.key_prefix}-{number}"
+
+    def link(self, token: str) -> str:
+        """The URL of an access link."""
+        return f"{self.base_url}/t/{token}"

@@ -1,0 +1,381 @@
+"""Steps 9 and 10 of the line: who is told, and one outbox row for each, in the transaction of what it tells.
+
+A row keeps what is told as it was at that moment; the words are made at the first try (`deliver`). Each copy has its
+own reply address and Message-ID, which say whose copy it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailgate.decide.decision import Decision
+from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts
+from mailgate.flows.effects import Changed, Said
+from mailgate.flows.site import Site
+from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
+from mailgate.mail.subject import strip_prefixes, without_keys
+from mailgate.notify.plan import AckCaps, Cap, Happened, Person, Plan, plan
+from store import links, outbox, tickets
+from store.vocabulary import Category, Notice, OutboxState, Outcome, Role
+
+_TO_AGENTS = frozenset({Notice.N19, Notice.CONFIRM, Notice.COMMAND_ERROR, Notice.DELIVERY_FAILED})
+_FROM_PERSON = frozenset({Notice.N5, Notice.N2})
+#: Ticket number and person 0: a notice about no ticket.
+_NOBODY = 0
+
+
+class Telling:
+    """Plans and writes the notices of one decision on one connection."""
+
+    def __init__(
+        self, connection: Connection, site: Site, facts: Facts, decision: Decision, changed: Changed, said: Said
+    ) -> None:
+        self._connection = connection
+        self._site = site
+        self._facts = facts
+        self._decision = decision
+        self._changed = changed
+        self._said = said
+        self._now = facts.now
+        self._thread: tuple[str, tuple[str, ...]] | None = None
+        self._links: list[dict[str, Any]] = []
+        self._reopened = False
+
+    def tell(self) -> list[Plan]:
+        """Write an outbox row for every notice that is not suppressed; all plans, for the record."""
+        sends = self._site.sends
+        plans = plan(self._happened())
+        written = self.write([p if sends(p.notice) else replace(p, suppressed="notices.yaml: off") for p in plans])
+        self._note_missing(written)
+        return written
+
+    def _note_missing(self, plans: list[Plan]) -> None:
+        """A ticket whose requester got no acknowledgement says so, for whoever wonders at it later."""
+        ticket = self._changed.ticket
+        missing = next((p for p in plans if p.notice is Notice.N1 and p.suppressed), None)
+        if ticket is None or missing is None:
+            return
+        event = {
+            "id": self._site.ids.new(),
+            "ticket_id": ticket["id"],
+            "at": self._now,
+            "kind": "not_told",
+            "role": str(Role.SYSTEM),
+            "actor": "",
+            "data": {"notice": str(missing.notice), "why": missing.suppressed},
+            "journal_id": self._said.journal_id,
+        }
+        tickets.add_event(self._connection, [event])
+
+    def write(self, plans: list[Plan]) -> list[Plan]:
+        """Write an outbox row for each of these plans that is not suppressed."""
+        rows = [self._row(p) for p in plans if not p.suppressed]
+        if any(p.suppressed.startswith("digest") for p in plans):
+            digest_row = self._digest(next(p for p in plans if p.suppressed.startswith("digest")))
+            rows += [digest_row] if digest_row else []
+        links.add(self._connection, self._links)
+        outbox.enqueue(self._connection, rows)
+        self._links = []
+        return plans
+
+    # --- what happened, in the words of the plan ---------------------------------------------------------------------
+
+    def _happened(self) -> Happened:
+        facts, decision, changed = self._facts, self._decision, self._changed
+        ticket = changed.ticket
+        mail = facts.mail
+        base = Happened(decision.author.address, decision.author.verified)
+        if decision.outcome is Outcome.REJECTED and mail is not None:
+            requester = Person(
+                0, decision.author.name, decision.author.address, self._language(mail.language), Role.CUSTOMER
+            )
+            return replace(base, requester=requester, rejected=True, no_answer=self._no_answer())
+        if ticket is None:
+            refused = self._agent_person(changed.refused.agent_id) if changed.refused else None
+            asked = self._agent_person(changed.asked.agent_id) if changed.asked else None
+            return replace(base, refused=refused, asked=asked)
+        everyone = [self._of_agent(a) for a in facts.agents]
+        agent = next((p for p in everyone if p.id == ticket["agent_id"]), None)
+        department = [self._of_agent(a) for a in facts.agents if ticket["department"] in a.departments]
+        before = next((t for t in facts.tickets if t.id == ticket["id"]), None)
+        workflow = self._site.book().workflow
+        old = workflow.category(changed.old_status) if changed.old_status in workflow.states else None
+        moved = changed.status_by is not None and not changed.opened
+        self._reopened = moved and old is Category.SOLVED and ticket["category"] == Category.OPEN
+        return replace(
+            base,
+            requester=self._requester(ticket) if ticket["requester_active"] else None,
+            participants=tuple(self._of_contact(p) for p in before.participants) if before else (),
+            agent=agent,
+            department_agents=tuple(department or everyone),
+            opened=changed.opened,
+            opened_by_agent=changed.opened and changed.comment_role is Role.AGENT,
+            commented=changed.comment_role,
+            status_by=changed.status_by if moved else None,
+            reopened=self._reopened,
+            no_answer=self._no_answer(),
+            asked=self._agent_person(changed.asked.agent_id) if changed.asked else None,
+            refused=self._agent_person(changed.refused.agent_id) if changed.refused else None,
+            returned=changed.returned.action if changed.returned else "",
+            also=self._also(everyone),
+            caps=self._caps(),
+        )
+
+    def _no_answer(self) -> str:
+        """Why no automatic answer may go to this mail's author; "" when it may."""
+        mail = self._facts.mail
+        if mail is None:
+            return ""
+        if not mail.may_answer:
+            return f"automatic mail: {mail.kind_reason or mail.kind}"
+        # When it came (a mailbox says when it took the mail), not its Date: a wrong clock must not cost an answer.
+        if (self._now - mail.received_at).total_seconds() > self._site.policy.ack_within_seconds:
+            return "the mail is older than ack_within"
+        return ""
+
+    def _caps(self) -> AckCaps:
+        counters, policy = self._facts.counters, self._site.policy
+        return AckCaps(
+            _capped(policy.acks, counters.acks),
+            _capped(policy.verified_acks, counters.verified_acks),
+            _capped(policy.total_acks, counters.total_acks),
+        )
+
+    def _also(self, everyone: list[Person]) -> tuple[Person, ...]:
+        wanted = {word.strip() for n in self._changed.rule_notices for word in n.whom.split(",")}
+        if not wanted:
+            return ()
+        roles = {a.id: f"{a.role}s" for a in self._facts.agents}
+        return tuple(p for p in everyone if p.address in wanted or "agents" in wanted or roles[p.id] in wanted)
+
+    def _language(self, wanted: str | None) -> str:
+        policy = self._site.policy
+        return wanted if wanted in policy.languages else policy.locale
+
+    def _of_agent(self, agent: AgentFacts) -> Person:
+        return Person(agent.id, agent.name, agent.address, self._language(agent.language), Role.AGENT)
+
+    def _of_contact(self, contact: ContactFacts) -> Person:
+        ticket = self._changed.ticket
+        language = contact.language or (ticket["language"] if ticket else None)
+        return Person(contact.id, contact.name, contact.address, self._language(language), Role.CUSTOMER)
+
+    def _requester(self, ticket: dict[str, Any]) -> Person:
+        language = self._language(ticket["requester_language"] or ticket["language"])
+        return Person(
+            ticket["requester_id"], ticket["requester_name"], ticket["requester_address"], language, Role.CUSTOMER
+        )
+
+    def _agent_person(self, agent_id: int) -> Person | None:
+        return next((self._of_agent(a) for a in self._facts.agents if a.id == agent_id), None)
+
+    # --- a row -------------------------------------------------------------------------------------------------------
+
+    def _row(self, planned: Plan) -> dict[str, Any]:
+        site, ticket = self._site, self._changed.ticket
+        row_id = site.ids.new()
+        number = ticket["number"] if ticket else _NOBODY
+        version = ticket["version"] if ticket else 0
+        identity = ReplyIdentity(number, planned.to.id, planned.to.role, version, planned.notice)
+        token = site.mint.reply_token(identity)
+        own = site.own(ticket["address"]) if ticket else self._own_of_mail()
+        body = self._body(planned, own.address)
+        automatic = planned.notice not in _FROM_PERSON or self._changed.comment_role is not Role.AGENT
+        body["reply_to"] = reply_address(own.address, token) if own.plus and ticket else own.address
+        body["auto_submitted"] = ("auto-replied" if planned.notice is Notice.N1 else "auto-generated") * automatic
+        to_automatic = self._decision.automatic and planned.to.role is Role.CUSTOMER
+        null = site.null_sender and (planned.notice is Notice.N1 or to_automatic)
+        envelope_from = "" if null else bounce_address(own.address, token) if own.plus else own.address
+        return {
+            "id": row_id,
+            "ticket_id": ticket["id"] if ticket else None,
+            "notice": str(planned.notice),
+            "recipient": planned.to.address,
+            "recipient_role": str(planned.to.role),
+            "person_id": planned.to.id or None,
+            "verified": self._decision.author.verified,
+            "envelope_from": envelope_from,
+            "message_id": site.mint.message_id(token, row_id, site.host),
+            "created_at": self._now,
+            "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+            "comment_id": self._changed.comment_id,
+            "journal_id": self._said.journal_id,
+            "state": str(OutboxState.WAITING),
+            "next_attempt_at": self._now,
+        }
+
+    def _own_of_mail(self) -> Any:
+        mail = self._facts.mail
+        return self._site.own(mail.own_address) if mail else self._site.addresses[0]
+
+    def _body(self, planned: Plan, own_address: str) -> dict[str, Any]:
+        site, changed, ticket = self._site, self._changed, self._changed.ticket
+        workflow = site.book().workflow
+        language = planned.to.language
+        verified = self._decision.author.verified or planned.notice is not Notice.N1
+        body: dict[str, Any] = {
+            "language": language,
+            "recipient_name": planned.to.name,
+            "verified": verified if planned.to.role is Role.CUSTOMER else self._decision.author.verified,
+            "from_address": own_address,
+            "from_name": self._from_name(planned),
+        }
+        if changed.refused is not None and planned.notice is Notice.COMMAND_ERROR:
+            reason, _, word = changed.refused.problem.partition(":")
+            body |= {"reason": reason, "problem": word, "commands": list(changed.refused.commands)}
+        if changed.asked is not None and planned.notice is Notice.CONFIRM:
+            body["reason"] = changed.asked.why
+            if changed.asked.link:
+                body["confirm_id"] = self._confirm_link(changed.asked.agent_id)
+        if changed.returned is not None:
+            body["problem"] = " ".join(
+                x for x in (changed.returned.recipient, changed.returned.status, changed.returned.diagnostic) if x
+            )
+        if planned.notice is Notice.N20:
+            body |= {"problem": self._decision.why, "reason": str(self._decision.reason)}
+        if ticket is None:
+            mail = self._facts.mail
+            return body | {
+                "key": self._decision.thread.key,
+                "subject": mail.subject if mail else "",
+                "in_reply_to": mail.message_id if mail else "",
+                "references": [mail.message_id] if mail else [],
+            }
+        in_reply_to, references = self._thread_of(ticket, planned)
+        status = ticket["status"]
+        return body | {
+            "key": ticket["key"],
+            "number": ticket["number"],
+            "subject": _bare(ticket["subject"], site.policy.key_prefix),
+            "status": workflow.label(status, language),
+            "category": ticket["category"],
+            "old_status": workflow.label(changed.old_status, language) if changed.status_by else "",
+            "agent": ticket["agent_name"] or "",
+            "department": site.department_labels(ticket["department"], language),
+            "due_at": _iso(ticket["due_at"]),
+            "created_at": _iso(ticket["created_at"]),
+            "link_id": self._link(ticket, planned.to),
+            "in_reply_to": in_reply_to,
+            "references": references,
+            "event": self._event(),
+            "organisation": self._facts.organisation if planned.to.role is Role.AGENT else "",
+            "requester_name": ticket["requester_name"] if planned.to.role is Role.AGENT else "",
+            "requester_address": ticket["requester_address"] if planned.to.role is Role.AGENT else "",
+            "participants": [],
+            "claims": ticket["claims"],
+        }
+
+    def _event(self) -> str:
+        """Why an agent is told; "" where a rule asked for it without anybody having written."""
+        if self._reopened:
+            return "reopened"
+        if self._changed.opened:
+            return "opened"
+        return "commented" if self._changed.comment_id is not None else ""
+
+    def _from_name(self, planned: Plan) -> str:
+        """A person's answer comes under his name, with the company's beside it; all else from the company."""
+        company = self._site.company.name
+        author = self._decision.author
+        if planned.notice in _FROM_PERSON and self._changed.comment_role is not None and author.name:
+            return f"{author.name} ({company})"
+        if planned.notice is Notice.N19 and author.role is Role.CUSTOMER and author.name:
+            return f"{author.name} ({company})"
+        return company
+
+    def _thread_of(self, ticket: dict[str, Any], planned: Plan) -> tuple[str, list[str]]:
+        """In-Reply-To and References (RFC 5322 §3.6.4): the conversation's own id first, then the customer's mails.
+
+        The conversation's id is never that of a mail; every notice names it, so that Gmail, Outlook and Apple Mail keep
+        one thread even for a person who never got the customer's mails.
+        """
+        root = f"{ticket['key'].lower()}.{ticket['id']:x}.conversation@{self._site.host}"
+        if planned.to.role is Role.AGENT:
+            return root, [root]
+        if self._thread is None:
+            own = self._said.message_id if self._changed.comment_role is Role.CUSTOMER else None
+            ids = [own] if self._changed.opened and own else []
+            if not ids:
+                ids = tickets.last_message_ids(self._connection, ticket["id"], 5)
+            self._thread = (ids[0] if ids else ""), tuple(reversed(ids))
+        last, chain = self._thread
+        return last or root, [root, *chain]
+
+    def _link(self, ticket: dict[str, Any], to: Person) -> int:
+        """The id of the person's access link to the ticket, made if there is none that still opens."""
+        is_agent = to.role is Role.AGENT
+        person = {"agent_id": to.id} if is_agent else {"contact_id": to.id}
+        if not self._changed.opened:
+            found = links.newest(self._connection, ticket["id"], **person)
+            if found is not None and found.expires_at > self._now and self._prints_as_it_was(found):
+                link_id: int = found.id
+                return link_id
+        row = new_link(self._site, ticket["id"], self._now, **person)
+        self._links.append(row)
+        made: int = row["id"]
+        return made
+
+    def _prints_as_it_was(self, link: Row[Any]) -> bool:
+        """Whether our key still makes the token that the link was made with."""
+        same: bool = link.digest == digest(self._site.mint.access_token(link.id))
+        return same
+
+    def _confirm_link(self, agent_id: int) -> int:
+        site = self._site
+        row_id = site.ids.new()
+        links.add_one_use(
+            self._connection,
+            {
+                "id": row_id,
+                "digest": digest(site.mint.access_token(row_id, "confirm")),
+                "purpose": "confirm",
+                "journal_id": self._said.journal_id,
+                "comment_id": self._changed.comment_id,
+                "agent_id": agent_id,
+                "created_at": self._now,
+                "expires_at": self._now + site.lifetimes.one_use,
+            },
+        )
+        return row_id
+
+    def _digest(self, planned: Plan) -> dict[str, Any] | None:
+        """One mail an hour from now that names all tickets without an acknowledgement; None when one waits already."""
+        since = self._now - timedelta(hours=1)
+        if outbox.count_sent(self._connection, [Notice.ACK_DIGEST], since, planned.to.address):
+            return None
+        row = self._row(Plan(Notice.ACK_DIGEST, planned.to, "many tickets within an hour"))
+        row["next_attempt_at"] = self._now + timedelta(hours=1)
+        return row
+
+
+def new_link(
+    site: Site, ticket_id: int, now: datetime, *, contact_id: int | None = None, agent_id: int | None = None
+) -> dict[str, Any]:
+    """The row of a new access link of a person to a ticket."""
+    link_id = site.ids.new()
+    return {
+        "id": link_id,
+        "digest": digest(site.mint.access_token(link_id)),
+        "ticket_id": ticket_id,
+        "contact_id": contact_id,
+        "agent_id": agent_id,
+        "created_at": now,
+        "expires_at": now + site.lifetimes.access,
+    }
+
+
+def _capped(bounds: tuple[Bound, ...], counts: tuple[int, ...]) -> tuple[Cap, ...]:
+    return tuple(Cap(b.count, b.seconds, c) for b, c in zip(bounds, counts, strict=False))
+
+
+def _bare(subject: str, prefix: str) -> str:
+    return without_keys(strip_prefixes(subject), prefix).strip()
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

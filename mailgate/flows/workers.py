@@ -1,0 +1,228 @@
+"""Processes that read and render: no database, bounded memory, a deadline for each job.
+
+Each process is led by one thread. A job that outlives its deadline or its memory costs the process its life and the
+job a `WorkerKilled`; the next job gets a fresh process. Spawned, never forked: the parent has threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from mailgate import log
+from mailgate.errors import MailgateError
+from mailgate.mail.limits import MIB
+
+_LOG = log.get("workers")
+#: Jobs handed over at once: the pipe's round trip is paid once for several small mails.
+_CHUNK = 8
+_CHUNK_BYTES = 1 * MIB
+
+
+class WorkerKilled(MailgateError):
+    """The job took too long or too much memory, or the process died of it."""
+
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call in a worker: a method of the toolbox by name, with one argument. seconds: its deadline."""
+
+    method: str
+    argument: Any
+    seconds: float
+    size_bytes: int = 0
+
+
+#: Makes, inside the process, the object whose methods are called.
+ToolboxMaker = Callable[[], Any]
+
+
+class Workers:
+    """A few processes that work side by side. make_toolbox must be picklable (a dataclass with __call__)."""
+
+    def __init__(self, count: int, make_toolbox: ToolboxMaker, memory_bytes: int = 512 * MIB) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Job, Future[Any]] | None] = queue.SimpleQueue()
+        self._make = make_toolbox
+        self._memory = memory_bytes
+        self._generation = 0
+        self._threads = [
+            threading.Thread(target=self._lead, name=f"worker-{n}", daemon=True) for n in range(max(1, count))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> Future[Any]:
+        """Hand in a job. The future raises WorkerKilled, or what the method raised."""
+        future: Future[Any] = Future()
+        self._jobs.put((job, future))
+        return future
+
+    def renew(self) -> None:
+        """Replace each process before its next job, so that it reads its templates and keys again."""
+        self._generation += 1
+
+    def stop(self) -> None:
+        """End the processes when the jobs handed in are done."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join(timeout=30)
+
+    def _lead(self) -> None:
+        process, generation = _Process(self._make, self._memory), self._generation
+        try:
+            while True:
+                first = self._jobs.get()
+                if first is None:
+                    return
+                batch = self._more(first)
+                stopping = batch and batch[-1] is None
+                jobs = [item for item in batch if item is not None]
+                if generation != self._generation:
+                    process.end()
+                    process, generation = _Process(self._make, self._memory), self._generation
+                process = self._run(process, jobs)
+                if stopping:
+                    return
+        finally:
+            process.end()
+
+    def _more(self, first: tuple[Job, Future[Any]]) -> list[tuple[Job, Future[Any]] | None]:
+        """Further small jobs that wait; fair to the other processes: at most an even share is there to take."""
+        batch: list[tuple[Job, Future[Any]] | None] = [first]
+        size = first[0].size_bytes
+        share = min(_CHUNK, 1 + self._jobs.qsize() // len(self._threads))
+        while len(batch) < share and size < _CHUNK_BYTES:
+            try:
+                item = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            batch.append(item)
+            if item is None:
+                break
+            size += item[0].size_bytes
+        return batch
+
+    def _run(self, process: _Process, jobs: list[tuple[Job, Future[Any]]]) -> _Process:
+        """Run jobs in order; when one kills the process, the rest run in a fresh one."""
+        left = list(jobs)
+        while left:
+            try:
+                process.send([(job.method, job.argument) for job, _ in left])
+                while left:
+                    job, future = left[0]
+                    succeeded, value = process.receive(job.seconds)
+                    left.pop(0)
+                    if succeeded:
+                        future.set_result(value)
+                    else:
+                        future.set_exception(value)
+            except (EOFError, OSError, TimeoutError) as error:
+                process.end()
+                if left:
+                    job, future = left.pop(0)
+                    why = "took too long" if isinstance(error, TimeoutError) else "died"
+                    _LOG.warning("worker replaced", why=why, method=job.method, size_bytes=job.size_bytes)
+                    future.set_exception(WorkerKilled(f"the process that worked on it {why}"))
+                process = _Process(self._make, self._memory)
+        return process
+
+
+class _Process:
+    """One spawned process and the pipe to it."""
+
+    def __init__(self, make: ToolboxMaker, memory_bytes: int) -> None:
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, make, memory_bytes), daemon=True)
+        # Ctrl-C goes to the whole process group: a child that still imports would die of it with a traceback. The
+        # tracker of multiprocessing is started first, since starting it lets the signal through again.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+        self._ready = False
+
+    def send(self, calls: list[tuple[str, Any]]) -> None:
+        """Hand over calls. Raises OSError when the process is gone."""
+        if not self._ready:
+            if not self._pipe.poll(60):
+                raise TimeoutError
+            self._pipe.recv()
+            self._ready = True
+        self._pipe.send(calls)
+
+    def receive(self, seconds: float) -> tuple[bool, Any]:
+        """The result of the next call. Raises TimeoutError after `seconds`, EOFError when the process died."""
+        if not self._pipe.poll(seconds):
+            raise TimeoutError
+        result: tuple[bool, Any] = self._pipe.recv()
+        return result
+
+    def end(self) -> None:
+        """End the process now."""
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+        self._process.kill()
+        self._process.join(timeout=5)
+
+
+def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
+    """The life of a worker process: make the toolbox, answer calls until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    toolbox = make()
+    _bound_memory(memory_bytes)
+    pipe.send("ready")
+    while True:
+        try:
+            calls = pipe.recv()
+        except (EOFError, OSError):
+            return
+        for method, argument in calls:
+            pipe.send(_call(toolbox, method, argument))
+
+
+def _call(toolbox: Any, method: str, argument: Any) -> tuple[bool, Any]:
+    try:
+        return True, getattr(toolbox, method)(argument)
+    except MemoryError:
+        return False, WorkerKilled("the memory for one mail was used up")
+    except Exception as error:  # told to the parent, which decides; the process lives on
+        return False, _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error itself where it can travel, else its words."""
+    if isinstance(error, (OSError, MailgateError, ValueError)):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _bound_memory(more_bytes: int) -> None:
+    """Let this process grow by `more_bytes` of address space over what it has now, and never dump core."""
+    with open("/proc/self/statm", "rb") as file:
+        pages = int(file.read().split()[0])
+    most = pages * resource.getpagesize() + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def deadline_for(size_bytes: int, small: float, large: float) -> float:
+    """How long reading may take: `small` seconds up to 1 MiB, `large` beyond."""
+    return small if size_bytes <= MIB else large

@@ -1,0 +1,76 @@
+"""What a folder's reader is given and gives: its place in the folder, the journal's door, what is told to a person.
+
+Values and protocols only; the application binds them to the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailgate.clock import Clock
+from mailgate.errors import MailgateError
+from mailgate.ingest.imap_health import ImapHealth
+from mailgate.mail.envelope import Received
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a folder has been read under one UIDVALIDITY (RFC 9051 §2.3.1.1).
+
+    Every UID up to last_uid is done, except those of `pending`, a sequence set such as `3,17:20` ("" for none).
+    started_at: aware UTC, when this folder was first read; it outlives a change of UIDVALIDITY.
+    """
+
+    uidvalidity: int
+    last_uid: int
+    started_at: datetime
+    pending: str = ""
+
+
+class Cursors(Protocol):
+    """Where cursors are kept. `put` is durable when it returns; both raise MailgateError when the store is away."""
+
+    def get(self, account: str, folder: str) -> Cursor | None: ...
+
+    def put(self, account: str, folder: str, cursor: Cursor) -> None: ...
+
+
+class JournalPaused(MailgateError):
+    """The journal, or the store of cursors, cannot take anything now; the mail `uid` and later stay on the server."""
+
+    retryable = True
+
+    def __init__(self, reason: str, uid: int = 0) -> None:
+        super().__init__(reason)
+        self.uid = uid
+
+
+@dataclass(frozen=True, slots=True)
+class Oversize:
+    """A mail that is larger than allowed: not fetched, left where it is, to be told to a person."""
+
+    account: str
+    folder: str
+    uidvalidity: int
+    uid: int
+    size_bytes: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a folder's reader works with. accept: durable when it returns, raises MailgateError when it cannot.
+
+    oversize: told once per mail, durably, before the cursor passes it. monotonic: seconds.
+    """
+
+    cursors: Cursors
+    accept: Callable[[Received], str]
+    oversize: Callable[[Oversize], None]
+    clock: Clock
+    monotonic: Callable[[], float]
+    health: ImapHealth
+    stopping: Callable[[], bool]

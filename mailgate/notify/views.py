@@ -1,0 +1,106 @@
+"""What a template of a mail may look at: plain frozen values, no rows, no methods that act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyView:
+    """The company in whose name we write."""
+
+    name: str
+    site: str = ""
+    phone: str = ""
+    hours: str = ""
+    logo: str = ""  # URL under base_url, "" for none
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """An attachment: name shown, size in bytes, and its blob when it travels in the mail."""
+
+    filename: str
+    size: int
+    content_type: str
+    content: bytes | None = field(default=None, repr=False)
+    content_id: str | None = None
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    """One public comment (or note, for agents). html is sanitised and may be None; text is always there."""
+
+    author_name: str
+    author_address: str
+    role: str  # customer | agent | system
+    created_at: datetime
+    text: str
+    html: str | None = None
+    files: tuple[FileView, ...] = ()
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """Everything a notice says. Instants are aware UTC; templates show them in `timezone` and `language`."""
+
+    notice: str
+    language: str
+    timezone: str
+    company: CompanyView
+    key: str
+    key_label: str  # "ticket" or "protocolo"
+    subject: str
+    status: str  # label in `language`
+    category: str
+    agent: str  # name, "" while nobody has it
+    department: str
+    due_at: datetime | None
+    created_at: datetime
+    link: str
+    link_expires_at: datetime | None
+    recipient_name: str
+    recipient_role: str  # customer | agent
+    verified: bool = True
+    comment: CommentView | None = None
+    previous: CommentView | None = None
+    participants: tuple[str, ...] = ()
+    old_status: str = ""
+    waits_for_customer: bool = False
+    closes_at: datetime | None = None
+    confirm_link: str = ""
+    commands: tuple[str, ...] = ()
+    problem: str = ""
+    reason: str = ""  # why, as a key of the texts: confirm unproven|way|ambiguous; command_error unknown|two|impossible
+    related: tuple[str, ...] = ()
+    unsubscribe: str = ""
+    organisation: str = ""  # of the requester; shown to agents
+    requester_name: str = ""  # shown to agents
+    requester_address: str = ""  # shown to agents
+    event: str = ""  # why an agent is told: opened | commented | assigned | due_soon | reopened; "" works it out
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The header of one outgoing mail; every value is one line. Ids without angle brackets.
+
+    envelope_from: "" is the null sender. in_reply_to: "" for none. auto_submitted: "" on a person's answer.
+    """
+
+    envelope_from: str
+    from_name: str
+    from_address: str
+    to_name: str
+    to_address: str
+    reply_to: str
+    subject: str
+    message_id: str
+    date: datetime
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    auto_submitted: str = ""
+    list_unsubscribe: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
