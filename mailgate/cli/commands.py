@@ -1,0 +1,69 @@
+"""All commands under one roof, in the order of their help, and what each error means as an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from mailgate import __version__
+from mailgate.cli import admin, dkim, explain, mail, people, serve, ticket, waiting
+from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
+from store.errors import StoreBusy, StoreError
+
+HELP = """mailgate turns mail into tickets and answers into mail.
+
+Start with `mailgate init`, then `mailgate check`, then `mailgate serve`; or try it all with `mailgate demo`.
+"""
+_SETTING_UP, _MAIL, _PEOPLE = "Set up and run", "Mail", "Tickets and people"
+_PANELS = {
+    "init": _SETTING_UP, "check": _SETTING_UP, "serve": _SETTING_UP, "doctor": _SETTING_UP, "migrate": _SETTING_UP,
+    "demo": _SETTING_UP, "parse": _MAIL, "ingest": _MAIL, "export": _MAIL, "explain": _MAIL,
+}  # fmt: skip
+
+app = typer.Typer(
+    help=HELP, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
+)
+for group in (admin.app, serve.app, mail.app, explain.app):
+    for command in group.registered_commands:
+        name = str(command.name or getattr(command.callback, "__name__", ""))
+        command.rich_help_panel = _PANELS.get(name, "More")
+    app.registered_commands += group.registered_commands
+    app.registered_groups += group.registered_groups
+app.add_typer(dkim.app, name="dkim", rich_help_panel=_SETTING_UP)
+app.add_typer(waiting.held, name="held", rich_help_panel=_MAIL)
+app.add_typer(waiting.outbox, name="outbox", rich_help_panel=_MAIL)
+app.add_typer(ticket.app, name="ticket", rich_help_panel=_PEOPLE)
+app.add_typer(people.contacts, name="contact", rich_help_panel=_PEOPLE)
+app.add_typer(people.agents, name="agent", rich_help_panel=_PEOPLE)
+app.add_typer(people.organisations, name="organisation", rich_help_panel=_PEOPLE)
+
+
+@app.command(rich_help_panel=_SETTING_UP)
+def version() -> None:
+    """Print the version.
+
+    Example: mailgate version
+    """
+    print(__version__)
+
+
+def outcome(arguments: list[str]) -> int:
+    """Run a command; its exit code. What is expected is said in one sentence here, the rest is raised."""
+    try:
+        result = app(arguments, prog_name="mailgate", standalone_mode=False)
+    except TyperException as error:  # what was typed is wrong; typer says how to write it
+        error.show()  # type: ignore[attr-defined]
+        return EX_USAGE
+    except typer.Abort:
+        return 130
+    except typer.Exit as error:
+        return error.exit_code
+    except MailgateError as error:
+        print(f"mailgate: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
+        return error.exit_code
+    except StoreError as error:
+        print(f"mailgate: {error}", file=sys.stderr)
+        return EX_TEMPFAIL if isinstance(error, StoreBusy) else EX_UNAVAILABLE
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,197 @@
+"""A decision's record told to a person, in the company's language. Pure: a record in, lines out.
+
+The record is what was stored with the mail (`flows.record`). A word that is not known here, from a newer or older
+mailgate, is shown as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mailgate.cli.phrases import reason
+from mailgate.i18n import Translator
+
+if TYPE_CHECKING:
+    from mailgate.flows.explaining import Explained
+
+_HEAD, _TITLE, _GOOD, _QUIET = "bold", "bold cyan", "green", "dim"
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line to print. style: of rich, "" for none."""
+
+    text: str
+    style: str = ""
+
+
+def lines_of(one: Explained, speaker: Translator) -> Iterator[Line]:
+    """The whole explanation of one mail."""
+    yield from _head(one, speaker)
+    record = one.record
+    if record is None:
+        yield Line(_say(speaker, "no_record"), _QUIET)
+        return
+    facts, decision = record["facts"], record["decision"]
+    names = _Names(facts)
+    yield from _ticket(decision["thread"], speaker)
+    yield from _author(decision["author"], facts, speaker)
+    if decision.get("intent"):
+        yield from _intent(decision["intent"], speaker)
+    yield from _rules(decision["rules"], speaker)
+    yield from _actions(decision["actions"], names, speaker)
+    yield from _notices(record["notices"], speaker)
+
+
+def _say(speaker: Translator, key: str, /, **values: object) -> str:
+    return speaker.t(f"command.explain.{key}", **values)
+
+
+def _word(speaker: Translator, group: str, word: str) -> str:
+    """A word of the record in the person's language, else as it stands."""
+    key = f"command.explain.{group}.{word}"
+    return speaker.t(key) if speaker.has(key) else word
+
+
+def _head(one: Explained, speaker: Translator) -> Iterator[Line]:
+    outcome = _word(speaker, "outcome", one.outcome)
+    key = f" {one.key}" if one.key else ""
+    would = _say(speaker, "would") + " " if not one.journal_id else ""
+    yield Line(f"{would}{outcome}{key}", _HEAD)
+    if one.reason:
+        yield Line(_say(speaker, "reason", reason=_word(speaker, "reason", one.reason)))
+    if one.detail and (one.record is None or one.record["decision"]["thread"]["why"] != one.detail):
+        yield Line(_say(speaker, "because", why=reason(speaker, one.detail)))
+    if one.duplicate_of:
+        yield Line(_say(speaker, "duplicate_of", id=f"{one.duplicate_of:x}"))
+    road = _word(speaker, "road", one.road)
+    sender = one.mail_from or "<>"
+    yield Line(_say(speaker, "came", date=speaker.date_time(one.received_at), road=road, sender=sender), _QUIET)
+    if one.subject:
+        yield Line(_say(speaker, "subject", subject=one.subject), _QUIET)
+    if one.journal_id:
+        yield Line(_say(speaker, "id", id=f"{one.journal_id:x}"), _QUIET)
+
+
+def _ticket(thread: dict[str, Any], speaker: Translator) -> Iterator[Line]:
+    yield Line(_say(speaker, "title.ticket"), _TITLE)
+    kind, key = thread["kind"], thread["key"]
+    if kind in ("existing", "follow_up", "new", "none"):
+        yield Line("  " + _say(speaker, f"thread.{kind}", key=key))
+    if thread["how"]:
+        yield Line("  " + _say(speaker, "how_found", how=_word(speaker, "how", thread["how"])))
+    if thread["why"]:
+        yield Line("  " + _say(speaker, "because", why=reason(speaker, thread["why"])))
+    for loser in thread["losers"]:
+        how = _word(speaker, "how", loser["how"])
+        yield Line("  " + _say(speaker, "loser", key=loser["key"], how=how, why=reason(speaker, loser["why"])))
+    if thread["claims"]:
+        yield Line("  " + _say(speaker, "claims", key=thread["claims"]))
+
+
+def _author(author: dict[str, Any], facts: dict[str, Any], speaker: Translator) -> Iterator[Line]:
+    yield Line(_say(speaker, "title.author"), _TITLE)
+    role = _word(speaker, "role", author["role"])
+    yield Line("  " + _say(speaker, "author", name=author["name"], address=author["address"] or "–", role=role))
+    if author["verified"]:
+        yield Line("  " + _say(speaker, "proven", proof=_word(speaker, "proof", author["proof"])), _GOOD)
+    else:
+        yield Line("  " + _say(speaker, "unproven"), "yellow")
+    if author["why"]:
+        yield Line("  " + _say(speaker, "because", why=reason(speaker, author["why"])))
+    if author["via"]:
+        yield Line("  " + _say(speaker, "via", name=author["via"]))
+    mail = facts.get("mail")
+    if mail:
+        auth = mail["auth"]
+        results = f"SPF {auth['spf']} {auth['spf_domain']}, DKIM {auth['dkim']} {auth['dkim_domain']}"
+        yield Line(f"  {' '.join(results.split())}, DMARC {auth['dmarc']}".replace(" ,", ","), _QUIET)
+        if mail["kind"] != "human":
+            yield Line("  " + _say(speaker, "kind", kind=mail["kind"], why=mail["kind_reason"]))
+        if mail["defects"]:
+            yield Line("  " + _say(speaker, "defects", defects=", ".join(mail["defects"])), _QUIET)
+
+
+def _intent(intent: dict[str, Any], speaker: Translator) -> Iterator[Line]:
+    yield Line("  " + _say(speaker, "intent", kind=_word(speaker, "intent_kind", intent["kind"])))
+    if intent["status"]:
+        yield Line("  " + _say(speaker, "intent_status", status=intent["status"]))
+    if intent["problem"]:
+        yield Line("  " + _say(speaker, "intent_problem", problem=intent["problem"]))
+
+
+def _rules(rules: list[dict[str, Any]], speaker: Translator) -> Iterator[Line]:
+    yield Line(_say(speaker, "title.rules"), _TITLE)
+    if not rules:
+        yield Line("  " + _say(speaker, "no_rules"), _QUIET)
+    for rule in rules:
+        if rule["matched"]:
+            done = "; ".join(rule["actions"]) or "–"
+            yield Line(
+                "  ✓ " + _say(speaker, "rule_matched", name=rule["name"], when=rule["when"], actions=done), _GOOD
+            )
+        else:
+            why = rule["failed_condition"] or rule["error"]
+            yield Line("  – " + _say(speaker, "rule_failed", name=rule["name"], when=rule["when"], why=why))
+        if rule["error"] and rule["matched"]:
+            yield Line("    " + _say(speaker, "rule_error", error=rule["error"]), "yellow")
+
+
+def _actions(actions: list[dict[str, Any]], names: _Names, speaker: Translator) -> Iterator[Line]:
+    yield Line(_say(speaker, "title.actions"), _TITLE)
+    if not actions:
+        yield Line("  " + _say(speaker, "no_actions"), _QUIET)
+    for number, action in enumerate(actions, 1):
+        yield Line(f"  {number}. {_action(action, names, speaker)}")
+
+
+def _action(action: dict[str, Any], names: _Names, speaker: Translator) -> str:
+    """One action in a sentence; one that is not known here, by its name and values."""
+    name = _CAPITAL.sub("_", action["action"]).lower()
+    values = {key: _plain(value) for key, value in action.items()}
+    values["agent"] = names.agent(action.get("agent_id"))
+    values["role"] = _word(speaker, "role", str(action.get("role", "")))
+    if name == "add_comment":
+        name = f"add_{action['kind']}"
+    key = f"command.explain.action.{name}"
+    if speaker.has(key):
+        return speaker.t(key, **values)
+    return f"{name} " + ", ".join(f"{k}={v}" for k, v in values.items() if v and k not in ("action", "agent"))
+
+
+def _notices(notices: list[dict[str, Any]], speaker: Translator) -> Iterator[Line]:
+    yield Line(_say(speaker, "title.notices"), _TITLE)
+    if not notices:
+        yield Line("  " + _say(speaker, "no_notices"), _QUIET)
+    for notice in notices:
+        values = {"notice": notice["notice"], "address": notice["to"], "why": reason(speaker, notice["why"])}
+        if notice["suppressed"]:
+            yield Line(
+                "  – " + _say(speaker, "notice_suppressed", reason=reason(speaker, notice["suppressed"]), **values),
+                "yellow",
+            )
+        else:
+            yield Line("  ✓ " + _say(speaker, "notice_sent", language=notice["language"], **values), _GOOD)
+
+
+class _Names:
+    """Who an id of the record is."""
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self._agents = {a["id"]: a["name"] for a in facts.get("agents", ())}
+
+    def agent(self, agent_id: int | None) -> str:
+        return str(self._agents.get(agent_id, agent_id if agent_id else "–"))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
+    return "–" if value in (None, "") else value.isoformat() if isinstance(value, datetime) else value

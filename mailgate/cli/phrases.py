@@ -1,0 +1,80 @@
+"""The reasons of a record in the reader's language. They are stored as the sentences that `decide` and `plan` wrote.
+
+A sentence that is not known here (an older record, a rule's own words, a verdict of SPF or DKIM) is shown as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailgate.i18n import Translator
+
+_SENTENCES = {
+    "nothing": r"nothing in the mail names a ticket",
+    "may_not": r"the author may not comment on what it names",
+    "stronger": r"(?:the reply address|our Message-ID|an earlier Message-ID of the conversation) is stronger evidence",
+    "names_closed": r".+ names (?P<key>\S+); the author (?P<why>.+); it is closed",
+    "names": r".+ names (?P<key>\S+); the author (?P<why>.+)",
+    "author": r"the author (?P<why>.+)",
+    "holds": r"holds a reply identity of the ticket",
+    "requester_unverified": r"is the requester, unverified",
+    "requester": r"is the requester",
+    "participant_unverified": r"is a participant, unverified",
+    "participant": r"is a participant",
+    "nobody_proven": r"is not proven(?: to be anyone on the ticket)?",
+    "was_in_cc": r"was in To or Cc of a verified mail on the ticket",
+    "sees_organisation": r"may see the tickets of the organisation",
+    "stranger": r"is neither requester nor participant of the ticket",
+    "agent_unproven": r"is an agent, unproven",
+    "agent": r"is an agent",
+    "agents_address": r"is not an agent, and the reply address was made for one",
+    "signed_in": r"signed in",
+    "submission": r"signed in on the submission port",
+    "made_for": r"the reply address was made for this person",
+    "confirmed": r"confirmed by the link that was sent to the stored address",
+    "many_from": r"From is not one field with one address",
+    "own_address": r"From is one of our own addresses",
+    "no_from": r"there is no From address, so nobody to answer",
+    "unknown": r"the sender is not a known contact",
+    "same": r"the same mail came before",
+    "automatic": r"automatic mail: (?P<what>.+)",
+    "over": r"over a limit: (?P<what>.+)",
+    "more_mails": r"more than (?P<count>\d+) mails of this sender within (?P<minutes>\d+) minutes",
+    "more_comments": r"more than (?P<count>\d+) comments on this ticket within (?P<minutes>\d+) minutes",
+    "more_tickets": r"more than (?P<count>\d+) new tickets of this sender within (?P<minutes>\d+) minutes",
+    "more_acks": r"(?:digest: )?more than (?P<count>\d+) acknowledgements .+ within (?P<minutes>\d+) minutes",
+    "kept_unproven": r"kept as a note: the agent is not proven",
+    "kept_way": r"kept as a note: it did not come to the agent's reply address",
+    "dsn_none": r"a delivery report about none of our mails",
+    "dsn": r"a delivery report about (?P<key>\S+)",
+    "ack": r"acknowledgement",
+    "new_ticket": r"a new ticket",
+    "opened_for": r"an agent opened a ticket for this person",
+    "customer_wrote": r"the customer wrote",
+    "answer": r"answer",
+    "another": r"another customer's comment",
+    "reopened": r"reopened by the customer's answer",
+    "sender_unverified": r"the sender is not verified",
+    "comment_unverified": r"the comment is not verified",
+    "status_changed": r"the status changed",
+    "agent_waits": r"the agent's text waits for his word",
+    "bad_command": r"a command could not be done",
+    "came_back": r"a mail of ours came back",
+    "not_accepted": r"the mail is not accepted",
+    "by_rule": r"a rule asks for it",
+    "switched_off": r"(?:the sender )?is a contact who was switched off",
+    "too_old": r"the mail is older than ack_within",
+}
+_KNOWN = tuple((key, re.compile(pattern)) for key, pattern in _SENTENCES.items())
+
+
+def reason(speaker: Translator, sentence: str) -> str:
+    """A stored reason as the reader says it."""
+    for key, pattern in _KNOWN:
+        match = pattern.fullmatch(sentence)
+        if match is not None:
+            said = match.groupdict()
+            if "why" in said:
+                said["why"] = reason(speaker, said["why"])
+            return speaker.t(f"command.explain.why.{key}", **said)
+    return sentence

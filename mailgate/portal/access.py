@@ -1,0 +1,163 @@
+"""Links: a token becomes a cookie and a clean address; an expired one, or a forgotten one, is mailed anew.
+
+GET and HEAD write nothing, so a scanner that opens every link of a mail changes nothing. Whether data match is never
+shown: the same words, at once; the mail is written after the answer has left.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from mailgate import log
+from mailgate.flows import customer
+from mailgate.flows.customer import Expired, Grant
+from mailgate.portal.cookies import Visit
+from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, peer
+from store import people, tickets
+from store.errors import StoreError
+
+_LOG = log.get("portal")
+_KEY = re.compile(r"[\[#\s]*([A-Za-z]{1,20}-)?([0-9]{1,12})[\]\s]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A visitor who may see one ticket. language: of the person, if known."""
+
+    ticket: Row[Any]
+    grant: Grant
+    visit: Visit
+    language: str | None
+
+
+class LinkExpired(Exception):
+    """This browser had a link to the ticket; it no longer opens."""
+
+    def __init__(self, link_id: int) -> None:
+        super().__init__("an access link has expired")
+        self.link_id = link_id
+
+
+def home(request: Request) -> Response:
+    """What this is, and the way to a ticket."""
+    desk = desk_of(request)
+    return desk.page(request, "home.html", address=desk.site.addresses[0].address)
+
+
+def open_token(request: Request) -> Response:
+    """GET /t/{token}: the cookie, and on to the ticket without the token in the address."""
+    desk = desk_of(request)
+    token: str = request.path_params["token"]
+    with desk.site.writer.database.read() as connection:
+        found = customer.open_link(connection, desk.site, token)
+        ticket = _ticket_of(connection, found)
+    if isinstance(found, Expired):
+        return expired(request, token)
+    if found is None or ticket is None:
+        refuse_guessing(desk, request)
+        raise HTTPException(404)
+    visit = desk.cookies.read(request)
+    answer = desk.go(f"/tickets/{ticket.key}")
+    desk.cookies.write(answer, Visit(visit.links, visit.number or desk.site.ids.new()).opened(found.link_id))
+    return answer
+
+
+def _ticket_of(connection: Connection, found: Grant | Expired | None) -> Row[Any] | None:
+    return next(iter(tickets.by_ids(connection, [found.ticket_id])), None) if found is not None else None
+
+
+def expired(request: Request, token: str) -> HTMLResponse:
+    """The page of a link that has expired: one button, and a new link is on its way."""
+    return desk_of(request).message(request, "expired", 410, renew=token)
+
+
+def admit(desk: Desk, connection: Connection, request: Request) -> Admitted:
+    """The ticket of the path, if a link of this browser opens it now.
+
+    Raises LinkExpired, and HTTPException 404 for every other reason alike; 429 beyond the rate of the link.
+    """
+    visit = desk.cookies.read(request)
+    ticket = tickets.by_key(connection, request.path_params["key"][:40])
+    late = 0
+    for link_id in visit.links if ticket is not None else ():
+        found = customer.known_link(connection, desk.site, link_id)
+        if found is None or ticket is None or found.ticket_id != ticket.id:
+            continue
+        if isinstance(found, Expired):
+            late = late or found.link_id
+            continue
+        wait = 0 if "/files/" in request.url.path else desk.by_link.count(str(link_id), desk.site.clock())
+        if wait:
+            raise HTTPException(429, headers={"Retry-After": str(wait)})
+        return Admitted(ticket, found, visit, _language(connection, found))
+    if late:
+        raise LinkExpired(late)
+    raise HTTPException(404)
+
+
+def _language(connection: Connection, grant: Grant) -> str | None:
+    if grant.agent_id is not None:
+        person = people.agent(connection, grant.agent_id)
+    else:
+        person = people.contact(connection, grant.contact_id or 0)
+    return person.language if person is not None else None
+
+
+async def ask(request: Request) -> Response:
+    """POST /links: an address and a ticket's number; the link is mailed if they belong together."""
+    desk = desk_of(request)
+    only_from_our_pages(request, desk.site.base_url)
+    refuse_asking(desk, request)
+    async with request.form(max_files=0, max_fields=10, max_part_size=4096) as form:
+        address, key = first(form.getlist("address"))[:320], first(form.getlist("key"))[:60]
+    found = _KEY.fullmatch(key)
+    await run_in_threadpool(desk.site.writer.database.ping)  # better a 503 now than a promise that is not kept
+    task = None
+    if found is not None and "@" in address:
+        task = BackgroundTask(_mail, desk, customer.send_link, address, desk.site.key(int(found[2])))
+    return desk.message(request, "asked", 200, background=task)
+
+
+async def renew(request: Request) -> Response:
+    """POST /links/renew: the button of an expired link."""
+    desk = desk_of(request)
+    only_from_our_pages(request, desk.site.base_url)
+    refuse_asking(desk, request)
+    async with request.form(max_files=0, max_fields=10, max_part_size=4096) as form:
+        token = first(form.getlist("token"))[:100]
+    link_id = desk.site.mint.read_access_token(token)
+    await run_in_threadpool(desk.site.writer.database.ping)
+    task = BackgroundTask(_mail, desk, customer.renew_link, link_id) if link_id is not None else None
+    return desk.message(request, "renewed", 200, background=task)
+
+
+def _mail(desk: Desk, send: Any, *named: Any) -> None:
+    try:
+        sent = send(desk.site, *named)
+    except StoreError as error:
+        _LOG.warning("link not mailed", error=str(error))
+    else:
+        _LOG.info("link asked for", sent=sent)
+
+
+def refuse_guessing(desk: Desk, request: Request) -> None:
+    """Count a token that opens nothing; 429 for a peer that has tried too many."""
+    wait = desk.misses.count(peer(request), desk.site.clock())
+    if wait:
+        raise HTTPException(429, headers={"Retry-After": str(wait)})
+
+
+def refuse_asking(desk: Desk, request: Request) -> None:
+    """Count a question for a link, right or wrong alike: else the count itself would tell which it was."""
+    wait = desk.asks.count(peer(request), desk.site.clock())
+    if wait:
+        raise HTTPException(429, headers={"Retry-After": str(wait)})

@@ -1,0 +1,27 @@
+"""What a visitor may cost, as values; `app` fills them from the settings (`limits.portal_*` and the rates)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mailgate.yamltypes import Rate
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PortalLimits:
+    """Sizes in bytes; an empty tuple of rates means no limit.
+
+    misses: wrong links, and questions for a link, per address of a peer. fields, parts: of one form.
+    """
+
+    body_bytes: int = 30 * _MIB
+    url_bytes: int = 8 * 1024
+    header_bytes: int = 32 * 1024
+    fields: int = 200
+    parts: int = 50
+    misses: tuple[Rate, ...] = (Rate(30, timedelta(hours=1)),)
+    requests_per_token: tuple[Rate, ...] = (Rate(60, timedelta(minutes=1)),)
+    requests_per_ip: tuple[Rate, ...] = (Rate(300, timedelta(minutes=1)),)

@@ -1,0 +1,161 @@
+"""What every request and every answer goes through: whose host, how large, and the security headers.
+
+Sources: RFC 9110 §7.2 (Host), RFC 9110 §15.5.14 (413), RFC 9110 §15.5.15 (414), RFC 6585 §5 (431), RFC 6797 (HSTS).
+"""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailgate import log
+from mailgate.portal.limits import PortalLimits
+
+_LOG = log.get("portal")
+
+#: For pages of ours: no script at all, nothing from elsewhere, in no frame.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+#: For the page that frames a mail.
+FRAMING_POLICY = f"{PAGE_POLICY}; frame-src 'self'"
+#: For the mail in its frame. `allow-same-origin` lets its images carry the cookie; it can do no harm without
+#: `allow-scripts`.
+MAIL_POLICY = (
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; form-action 'none'; frame-ancestors 'self'; base-uri 'none'"
+)
+#: For a file that somebody sent.
+FILE_POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+_HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cache-Control": "no-store",
+}
+_SECRET_PATHS = ("/t/", "/confirm/")
+#: A body over the limit is still read until here, so that a browser shows our page and not a broken connection.
+_DRAINED_TIMES = 4
+
+
+class Shield:
+    """ASGI middleware around the whole portal. base_url: as configured; its host is the only one we answer to."""
+
+    def __init__(self, app: ASGIApp, base_url: str, limits: PortalLimits) -> None:
+        parts = urlsplit(base_url)
+        self._app = app
+        self._limits = limits
+        self._root = parts.path.rstrip("/")
+        self._hosts = _names(parts.scheme, parts.netloc)
+        self._headers = security_headers(base_url)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Never raises because of what a peer sent."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1002})
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                message["headers"] = headers.raw
+            await send(message)
+
+        refused = self._refused(scope)
+        if refused is not None:
+            await refused(scope, receive, guarded)
+        else:
+            await self._app(self._inner(scope), _Bounded(scope, receive, self._limits.body_bytes), guarded)
+        spent = round((time.perf_counter() - began) * 1000)
+        if scope["path"] != "/healthz":
+            _LOG.info("request", method=scope["method"], path=redacted(scope["path"]), status=status, ms=spent)
+
+    def _refused(self, scope: Scope) -> PlainTextResponse | None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > self._limits.url_bytes:
+            return PlainTextResponse("This address is too long.\n", 414)
+        if sum(len(name) + len(value) + 4 for name, value in headers) > self._limits.header_bytes:
+            return PlainTextResponse("These header fields are too large.\n", 431)
+        hosts = [value.decode("latin-1").strip().lower() for name, value in headers if name == b"host"]
+        if scope["path"] != "/healthz" and (len(hosts) != 1 or hosts[0] not in self._hosts):
+            return PlainTextResponse("This is not the host you are looking for.\n", 400)
+        return None
+
+    def _inner(self, scope: Scope) -> Scope:
+        """The scope without the path of base_url (`https://x.test/suporte`), where a proxy left it in."""
+        path: str = scope["path"]
+        if self._root and (path == self._root or path.startswith(f"{self._root}/")):
+            return {**scope, "path": path[len(self._root) :] or "/"}
+        return scope
+
+
+def security_headers(base_url: str) -> dict[str, str]:
+    """The headers of every answer that does not say otherwise."""
+    secure = {"Strict-Transport-Security": "max-age=31536000"} if base_url.startswith("https:") else {}
+    return {**_HEADERS, **secure}
+
+
+class _Bounded:
+    """A `receive` that stops at a size: HTTPException 413."""
+
+    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+        self._receive = receive
+        self._most = most
+        self._read = 0
+        lengths = [v for n, v in scope["headers"] if n == b"content-length" and v.isdigit()]
+        self._declared = max((int(v[:18]) for v in lengths), default=0)
+
+    async def __call__(self) -> Message:
+        if self._declared > self._most:
+            await self._refuse(more=True, known=self._declared)
+        message = await self._receive()
+        self._read += len(message.get("body") or b"")
+        if self._read > self._most:
+            await self._refuse(more=message.get("more_body", False), known=self._read)
+        return message
+
+    async def _refuse(self, *, more: bool, known: int) -> None:
+        """Read on and forget, within reason, then refuse. more: whether there is anything to read."""
+        most = self._most * _DRAINED_TIMES
+        while more and known <= most and self._read <= most:
+            message = await self._receive()
+            self._read += len(message.get("body") or b"")
+            more = message.get("more_body", False)
+        self._declared, self._most = 0, 1 << 62  # whoever asks again waits for the end of the connection
+        raise HTTPException(413)
+
+
+def _names(scheme: str, netloc: str) -> frozenset[str]:
+    """How a browser may write our host: with and without the port that goes without saying."""
+    name = netloc.rpartition("@")[2].lower()
+    usual = {"http": ":80", "https": ":443"}[scheme]
+    return frozenset({name, name.removesuffix(usual), name if name.count(":") else name + usual})
+
+
+def redacted(path: str) -> str:
+    """A path as the log may show it: without tokens and file names."""
+    for start in _SECRET_PATHS:
+        if path.startswith(start):
+            return f"{start}…"
+    head, found, rest = path.partition("/files/")
+    return f"{head}{found}{rest.partition('/')[0]}"[:200]

@@ -1,0 +1,259 @@
+"""The two loops of a serving node: mails in the journal become tickets, mails in the outbox leave.
+
+Each is one thread that waits for a nudge or a tick. They hold no state that a crash could lose: what they work on is
+under a lease, and comes again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any
+
+from mailgate import log
+from mailgate.flows import deliver, receive
+from mailgate.flows.deliver import Outgoing, Tried
+from mailgate.flows.reading import Reading
+from mailgate.flows.receive import BATCH_MAILS
+from mailgate.flows.site import Site
+from mailgate.flows.workers import Job, Workers, deadline_for
+from mailgate.ingest.journal import Burst
+from mailgate.mail.limits import MailLimits
+from mailgate.metrics import Metrics
+from mailgate.notify.transport import DeliveryResult, Relay
+from store.errors import StoreError
+from store.journal import ClaimedMail
+
+_LOG = log.get("loops")
+_IN_READING = 2 * BATCH_MAILS
+_IN_FLIGHT = 96
+_SHORT_BATCH = 16
+_PAUSE_AFTER_TROUBLE = 1.0
+#: Seconds that the first result of a round waits for others, so that under load one commit serves many.
+_GATHER = 0.01
+#: Of the ten seconds that a stop may take: for transactions with the relay, and for their threads once they are cut.
+_LAST_WORDS, _AFTER_CUT = 5.0, 1.0
+
+
+class Loop:
+    """A thread that works while there is work, and waits for a nudge otherwise."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """There may be work."""
+        self._wake.set()
+
+    def stop(self, seconds: float) -> None:
+        """Finish what is in hand, take nothing new, and end."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout=seconds)
+
+    def work(self) -> bool:
+        """Do a round; whether there may be more at once."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Called once, when the loop ends."""
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                if self.work():
+                    continue
+            except StoreError as error:
+                _LOG.error("the database does not work, trying again", loop=self._name, error=str(error))
+                self._stop.wait(_PAUSE_AFTER_TROUBLE)
+                continue
+            except Exception:  # a fault of ours must not end the loop: the work is still there
+                _LOG.exception("loop failed, going on", loop=self._name)
+                self._stop.wait(_PAUSE_AFTER_TROUBLE)
+                continue
+            self._wake.wait()
+        self.finish()
+
+
+class ReceiveLoop(Loop):
+    """Claims mails, has them read in worker processes, and processes those that are read, many in one transaction."""
+
+    def __init__(
+        self,
+        site: Site,
+        workers: Workers,
+        limits: MailLimits,
+        metrics: Metrics,
+        wrote: Callable[[], None],
+        burst: Burst,
+    ) -> None:
+        super().__init__("receive")
+        self._burst = burst
+        self._site = site
+        self._workers = workers
+        self._limits = limits
+        self._metrics = metrics
+        self._wrote = wrote
+        self._rounds = itertools.count(1)
+        self._reading: dict[Future[Any], tuple[str, ClaimedMail]] = {}
+        self._read: list[tuple[str, ClaimedMail, Reading | Exception]] = []
+
+    def work(self) -> bool:
+        """Claim, wait for something that is read, process it; not while peers are being served a burst."""
+        while self._burst.holds() and not self._stop.is_set():
+            self._stop.wait(_GATHER)
+        if not self._read:
+            claimed = self._claim()
+            if not self._reading:
+                return claimed
+            wait(self._reading, timeout=1.0, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._reading, timeout=_GATHER)  # those that are nearly read share the transaction
+            for future in sorted(done, key=lambda f: self._reading[f][1].id)[: self._batch_size()]:
+                owner, mail = self._reading.pop(future)
+                error = future.exception()
+                self._read.append((owner, mail, future.result() if error is None else _as_exception(error)))
+        if self._read:
+            self._process()
+        return True
+
+    def _batch_size(self) -> int:
+        """While peers wait for their 250 between two batches, the batches are short."""
+        return _SHORT_BATCH if self._burst.flows() else BATCH_MAILS
+
+    def _claim(self) -> bool:
+        """Keep the workers fed."""
+        if len(self._reading) >= _IN_READING - BATCH_MAILS // 2:
+            return True
+        owner = f"{self._site.node}:{next(self._rounds)}"
+        mails = receive.claim(self._site, owner, _IN_READING - len(self._reading))
+        small, large = self._limits.parse_seconds_small, self._limits.parse_seconds_large
+        for mail in mails:
+            # SPF and DKIM may wait for DNS (bounded): that is not the mail's fault and not its time.
+            allowed = deadline_for(mail.size_bytes, small, large) + 4.0
+            job = Job("read", receive.job_of(self._site, mail), allowed, mail.size_bytes)
+            self._reading[self._workers.submit(job)] = (owner, mail)
+        return bool(mails)
+
+    def _process(self) -> None:
+        by_owner: dict[str, list[tuple[ClaimedMail, Reading | Exception]]] = {}
+        for owner, mail, reading in self._read:
+            by_owner.setdefault(owner, []).append((mail, reading))
+        notices = 0
+        for owner, batch in by_owner.items():
+            settled = receive.process(self._site, owner, batch)
+            self._read = [item for item in self._read if item[0] != owner]
+            for one in settled:
+                self._metrics.mails.labels(outcome=str(one.outcome) if one.outcome else "retry").inc()
+                notices += one.notices
+                _LOG.info("mail processed", journal_id=one.journal_id, outcome=str(one.outcome), ticket=one.key)
+        if notices:
+            self._wrote()
+
+
+class DeliverLoop(Loop):
+    """Claims outgoing mails, sends them side by side, and settles what came back, many in one transaction."""
+
+    def __init__(self, site: Site, workers: Workers, relay: Relay, metrics: Metrics) -> None:
+        super().__init__("deliver")
+        self._site = site
+        self._workers = workers
+        self._relay = relay
+        self._metrics = metrics
+        # Threads that a stop need not wait for: one may sit in a connect or behind a final dot for minutes.
+        self._senders = [
+            threading.Thread(target=self._send_all, name=f"sender-{number}", daemon=True)
+            for number in range(relay.settings.max_connections)
+        ]
+        self._to_send: queue.SimpleQueue[Outgoing | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Tried] = queue.SimpleQueue()
+        self._in_flight = 0
+        self._unsettled: list[Tried] = []
+        self._owner = f"{site.node}:out"
+
+    def start(self) -> None:
+        """Begin."""
+        for sender in self._senders:
+            sender.start()
+        super().start()
+
+    def work(self) -> bool:
+        """Settle what came back, claim what is due."""
+        self._collect()
+        if self._unsettled:
+            if self._in_flight:
+                self._stop.wait(_GATHER)
+                self._collect()
+            deliver.settle(self._site, self._owner, self._unsettled)
+            for tried in self._unsettled:
+                self._metrics.deliveries.labels(state=tried.result.state).inc()
+            self._unsettled = []
+        claimed = 0
+        if self._in_flight <= _IN_FLIGHT // 2:
+            ready = deliver.claim(self._site, self._owner, _IN_FLIGHT - self._in_flight, self._workers.submit)
+            claimed = len(ready)
+            for mail in ready:
+                self._in_flight += 1
+                self._to_send.put(mail)
+        self._relay.close_idle()
+        return bool(claimed) or not self._results.empty()
+
+    def _collect(self) -> None:
+        while True:
+            try:
+                self._unsettled.append(self._results.get_nowait())
+            except queue.Empty:
+                return
+            self._in_flight -= 1
+
+    def _send_all(self) -> None:
+        while (mail := self._to_send.get()) is not None:
+            self._send(mail)
+
+    def _send(self, mail: Outgoing) -> None:
+        try:
+            result = self._relay.send(mail.envelope_from, mail.recipient, mail.raw(self._site.blobs))
+        except Exception as error:  # a mail's oddity must not stop the others
+            _LOG.exception("sending failed", outbox_id=mail.id)
+            result = DeliveryResult("deferred", 0, "", f"{type(error).__name__}: {error}", self._relay.name)
+        self._results.put(Tried(mail, result))
+        self.nudge()
+
+    def finish(self) -> None:
+        """Wait a while for the transactions under way, cut what is left, and settle what they came to.
+
+        What was claimed and not begun, or never came back, is under our lease and is taken up at the next start.
+        """
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._to_send.get_nowait()
+        for _ in self._senders:
+            self._to_send.put(None)
+        self._join(_LAST_WORDS)
+        self._relay.cut()
+        self._join(_AFTER_CUT)
+        self._collect()
+        if self._unsettled:
+            deliver.settle(self._site, self._owner, self._unsettled)
+        self._relay.close()
+
+    def _join(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        for sender in self._senders:
+            sender.join(max(0.0, end - time.monotonic()))
+
+
+def _as_exception(error: BaseException) -> Exception:
+    return error if isinstance(error, Exception) else RuntimeError(str(error))

@@ -1,0 +1,428 @@
+"""`mailgate serve`: one event loop with its doors, its threads and its workers, until SIGTERM.
+
+Roles: smtp, submission, lmtp, imap, worker, delivery, scheduler, portal. SIGTERM drains: no new mail, what is under
+way is finished, exit 0. SIGHUP reads rules and templates again; broken ones leave the last good in force.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import uvicorn
+from sqlalchemy import Connection
+
+from mailgate import log
+from mailgate.app import House, NodeSlot, open_house, open_relay, tool_maker
+from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
+from mailgate.flows import timers
+from mailgate.flows.workers import Workers
+from mailgate.i18n import Translations
+from mailgate.ingest.gate import GateRules
+from mailgate.ingest.journal import DiskReserve, Journal
+from mailgate.ingest.reception import LMTP_LIMITS, AuthPolicy, SmtpConfig, SmtpLimits
+from mailgate.ingest.servers import Listener
+from mailgate.ingest.smtp_data import InFlight
+from mailgate.ingest.submission import check_password
+from mailgate.mail.envelope import Received
+from mailgate.metrics import Metrics
+from mailgate.opening import mail_limits
+from mailgate.portal.app import make_app
+from mailgate.portal.limits import PortalLimits
+from mailgate.resources import data_folder
+from mailgate.sections import Lmtp, Smtp, Submission, TlsFiles
+from mailgate.serving.loops import DeliverLoop, ReceiveLoop
+from mailgate.serving.mailboxes import Mailboxes
+from mailgate.serving.ops import Watched, make_ops
+from mailgate.settings import Settings
+from mailgate.yamltypes import Listen, bound, seconds
+from scheduler.loop import Ticker
+from scheduler.sweeps import Sweep, guarded
+from store import blob_rows, claims, tables
+from store.errors import StoreError
+from store.vocabulary import Road
+
+ROLES = ("smtp", "submission", "lmtp", "imap", "worker", "delivery", "scheduler", "portal")
+DRAIN_SECONDS = 10.0
+_LOG = log.get("serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to serve. ready: called once everything listens, with the addresses bound, by name."""
+
+    roles: frozenset[str]
+    workers: int
+    ready: Callable[[dict[str, str]], None]
+
+
+def run(settings: Settings, options: Options) -> None:
+    """Serve until SIGTERM or SIGINT. Raises MailgateError for what keeps it from starting."""
+    os.umask(0o077)
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        slot = NodeSlot(settings.data, only_one=settings.is_sqlite)
+    except OSError as error:
+        raise Unavailable(f"the data folder {settings.data} cannot be used: {error.strerror}") from error
+    try:
+        house = open_house(settings, migrate=True, node=slot.name)
+        try:
+            node = Node(house, options)
+            try:
+                import uvloop
+            except ImportError:
+                asyncio.run(node.serve())
+            else:
+                uvloop.run(node.serve())
+        finally:
+            house.close()
+    finally:
+        slot.free()
+
+
+class Node:
+    """Everything that runs in one serving process."""
+
+    def __init__(self, house: House, options: Options) -> None:
+        self._house = house
+        self._options = options
+        self._settings = house.settings
+        self._metrics = Metrics()
+        self._limits = mail_limits(self._settings)
+        self._disk = DiskReserve(self._settings.data, bound(self._settings.limits.free_disk_bytes))
+        self._listeners: list[Listener] = []
+        self._web: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+        self._bound: dict[str, str] = {}
+        self._started = False
+        self._workers: Workers | None = None
+        self._receive: ReceiveLoop | None = None
+        self._deliver: DeliverLoop | None = None
+        self._mailboxes: Mailboxes | None = None
+        self._ticker: Ticker | None = None
+        site = house.site
+        self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
+
+    async def serve(self) -> None:
+        """Start what the roles ask for, serve until a signal, drain."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        try:
+            await self._start()
+            self._started = True
+            self._options.ready(dict(self._bound))
+            _LOG.info("serving", roles=sorted(self._options.roles), listening=self._bound)
+            await stopping.wait()
+            _LOG.info("stopping")
+        finally:
+            self._started = False
+            await self._stop()
+
+    # --- start and stop ----------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        roles = self._options.roles
+        await asyncio.to_thread(self._take_back)
+        if roles & {"worker", "delivery"}:
+            self._workers = Workers(self._options.workers, tool_maker(self._settings))
+        if "delivery" in roles and self._workers is not None:
+            relay = open_relay(self._settings)
+            self._deliver = DeliverLoop(self._house.site, self._workers, relay, self._metrics)
+            self._deliver.start()
+        if "worker" in roles and self._workers is not None:
+            self._receive = ReceiveLoop(
+                self._house.site,
+                self._workers,
+                self._limits,
+                self._metrics,
+                wrote=self._nudge_deliver,
+                burst=self._journal.burst,
+            )
+            self._receive.start()
+        self._ticker = Ticker(self._sweeps())
+        self._ticker.start()
+        await self._open_doors()
+        if "imap" in roles and self._settings.imap:
+            self._mailboxes = Mailboxes(self._house, self._journal)
+            self._mailboxes.start()
+        await self._open_web()
+
+    def _take_back(self) -> None:
+        """Rows that an earlier process in this place held when it died are free again."""
+        prefix = f"{self._house.site.node}:"
+
+        def work(connection: Connection) -> None:
+            for table in (tables.JOURNAL, tables.OUTBOX, tables.TIMER):
+                claims.release(connection, table, prefix)
+
+        self._house.site.writer.call(work)
+
+    async def _open_doors(self) -> None:
+        in_flight = InFlight(bound(self._settings.limits.in_flight_bytes))
+        sections: list[tuple[str, Smtp | Submission | Lmtp | None, Road]] = [
+            ("smtp", self._settings.smtp, Road.SMTP),
+            ("submission", self._settings.submission, Road.SUBMISSION),
+            ("lmtp", self._settings.lmtp, Road.LMTP),
+        ]
+        for name, section, road in sections:
+            if section is None or name not in self._options.roles:
+                continue
+            config = self._smtp_config(section, road)
+            rules = GateRules(
+                self._house.site.is_ours,
+                self._limits,
+                bound(self._settings.limits.message_bytes),
+                bound(self._settings.limits.recipients),
+                frozenset({self._settings.hostname.lower()}),
+            )
+            listener = Listener(
+                config, rules, self._accept, clock=self._house.site.clock, ready=self._disk.ready, in_flight=in_flight
+            )
+            addresses = await listener.start()
+            self._listeners.append(listener)
+            self._bound[name] = addresses[0]
+
+    async def _accept(self, received: Received) -> str:
+        accepted = await self._journal.accept(received)
+        self._metrics.accepted.labels(str(received.road)).inc()
+        return accepted
+
+    def _smtp_config(self, section: Smtp | Submission | Lmtp, road: Road) -> SmtpConfig:
+        tls = None if isinstance(section, Lmtp) else _tls_context(section.tls)
+        listen = str(section.listen)
+        auth = None
+        if isinstance(section, Submission):
+            near = section.listen.path is not None or _is_loopback(section.listen)
+            auth = AuthPolicy(check_password(section.users_file), require_tls=not near or tls is not None)
+        return SmtpConfig(
+            listen=listen,
+            hostname=self._settings.hostname,
+            road=road,
+            limits=_smtp_limits(self._settings, road),
+            tls_context=tls,
+            proxy_protocol=isinstance(section, Smtp) and section.proxy_protocol,
+            auth=auth,
+            trusted_peers=section.trusted_peers if isinstance(section, Smtp) else (),
+        )
+
+    async def _open_web(self) -> None:
+        if self._settings.portal is not None and "portal" in self._options.roles:
+            await self._serve_web("portal", self._make_portal(), self._settings.portal.listen)
+        if self._settings.ops is not None:
+            health = self._mailboxes.health if self._mailboxes else None
+            watched = Watched(self._house, self._disk, health, self._metrics, lambda: self._started)
+            await self._serve_web("ops", make_ops(watched), self._settings.ops.listen)
+
+    def _make_portal(self) -> Any:
+        templates = data_folder("templates")
+        overrides = self._settings.folder / "templates" / "translations"
+        translations = Translations.load(templates / "translations", *([overrides] if overrides.is_dir() else []))
+        own, logo = self._settings.folder / "templates", self._settings.company.logo
+        limits = self._settings.limits
+        return make_app(
+            self._house.site,
+            translations,
+            templates,
+            PortalLimits(
+                body_bytes=limits.portal_body_bytes,
+                url_bytes=limits.portal_url_bytes,
+                header_bytes=limits.portal_header_bytes,
+                fields=limits.portal_fields,
+                parts=limits.portal_parts,
+                misses=limits.token_misses,
+                requests_per_token=limits.requests_per_token,
+                requests_per_ip=limits.requests_per_ip,
+            ),
+            override_folder=own if own.is_dir() else None,
+            logo=logo if logo is not None and logo.is_file() else None,
+            trusted_proxies=self._settings.portal.trusted_proxies if self._settings.portal else (),
+        )
+
+    async def _serve_web(self, name: str, app: Any, listen: Listen) -> None:
+        config = uvicorn.Config(
+            app,
+            host=listen.host,
+            port=listen.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            lifespan="off",
+            h11_max_incomplete_event_size=64 * 1024,
+            limit_concurrency=200,
+            timeout_keep_alive=15,
+        )
+        server = uvicorn.Server(config)
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        try:
+            sock = config.bind_socket()
+        except SystemExit:
+            raise Unavailable(
+                f"{name}: {listen} is taken by another program, or not an address of this machine"
+            ) from None
+        task = asyncio.create_task(_quiet_serve(server, sock))
+        while not server.started:
+            if task.done():
+                await task
+                raise Unavailable(f"{name}: could not listen on {listen}")
+            await asyncio.sleep(0.01)
+        host, port = sock.getsockname()[:2]
+        self._web.append((server, task))
+        self._bound[name] = f"{host}:{port}"
+
+    async def _stop(self) -> None:
+        """Close the doors first, then finish what is under way, then the database."""
+        await asyncio.gather(*(listener.drain(DRAIN_SECONDS) for listener in self._listeners))
+        if self._mailboxes is not None:
+            await asyncio.to_thread(self._mailboxes.stop, DRAIN_SECONDS)
+        if self._ticker is not None:
+            await asyncio.to_thread(self._ticker.stop)
+        for loop in (self._receive, self._deliver):
+            if loop is not None:
+                await asyncio.to_thread(loop.stop, DRAIN_SECONDS)
+        for server, task in self._web:
+            server.should_exit = True
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(task, DRAIN_SECONDS)
+        if self._workers is not None:
+            await asyncio.to_thread(self._workers.stop)
+
+    # --- what ticks --------------------------------------------------------------------------------------------------
+
+    def _sweeps(self) -> list[Sweep]:
+        """The table of sweeps: what is looked at, how often."""
+        every, roles = self._settings.sweeps, self._options.roles
+        table: list[tuple[str, str, timedelta, Callable[[], object]]] = [
+            ("journal", "worker", every.journal, self._nudge_receive),
+            ("outbox", "delivery", every.outbox, self._nudge_deliver),
+            ("timers", "scheduler", every.timers, self._sweep_timers),
+            ("leases", "scheduler", every.leases, self._look_at_health),
+            ("retention", "scheduler", every.retention, self._sweep_blobs),
+        ]
+        return [Sweep(n, e, guarded(n, r, self._sweep_failed)) for n, role, e, r in table if role in roles]
+
+    def _sweep_timers(self) -> None:
+        if timers.sweep(self._house.site, f"{self._house.site.node}:timers"):
+            self._nudge_deliver()
+
+    def _look_at_health(self) -> None:
+        """Leases run out by themselves; what this looks for is a mailbox or a disk that needs a person."""
+        if self._mailboxes is not None:
+            for folder in self._mailboxes.health.snapshot():
+                if not folder.well and folder.last_error:
+                    _LOG.warning(
+                        "mailbox not read", account=folder.account, folder=folder.folder, error=folder.last_error
+                    )
+        if self._disk.ready(0) is not None:
+            _LOG.warning("disk below the reserve", free_bytes=self._disk.free_bytes())
+
+    def _sweep_blobs(self) -> None:
+        """Blobs that no row names, a day after they were made."""
+        site = self._house.site
+        old = site.clock().timestamp() - 86400
+        for sha256, made_at in site.blobs.all():
+            if made_at < old and site.writer.call(partial(blob_rows.is_orphan, sha256=sha256)):
+                site.blobs.delete(sha256)
+
+    def _sweep_failed(self, name: str, error: Exception) -> None:
+        self._metrics.sweep_failures.labels(name).inc()
+        if isinstance(error, StoreError):
+            _LOG.error("sweep failed, trying again", sweep=name, error=str(error))
+        else:
+            _LOG.error("sweep failed, trying again", sweep=name, exc_info=error)
+
+    def _nudge_receive(self) -> None:
+        if self._receive is not None:
+            self._receive.nudge()
+
+    def _nudge_deliver(self) -> None:
+        if self._deliver is not None:
+            self._deliver.nudge()
+
+    def _reload(self) -> None:
+        """Rules, workflow and templates are read again; where they have mistakes, the last good ones stay."""
+        try:
+            maker = tool_maker(self._settings)
+            maker.check_templates()
+            self._house.shelf.reload()
+        except MailgateError as error:
+            _LOG.error("mistakes in the new files, the last good ones stay", mistakes=str(error))
+            return
+        if self._workers is not None:
+            self._workers.renew()
+        _LOG.info("rules, workflow and templates read again")
+
+
+async def _quiet_serve(server: uvicorn.Server, sock: Any) -> None:
+    """Serve without touching the process's signal handlers: those are ours."""
+    with contextlib.suppress(asyncio.CancelledError):
+        await server._serve([sock])
+
+
+def _tls_context(files: TlsFiles) -> ssl.SSLContext | None:
+    if files.cert is None or files.key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(files.cert, files.key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            [Mistake(str(files.cert), 0, 0, f"this certificate or its key cannot be used: {error}")]
+        ) from error
+    return context
+
+
+def _is_loopback(listen: Listen) -> bool:
+    return listen.host in ("localhost", "::1") or listen.host.startswith("127.")
+
+
+def _smtp_limits(settings: Settings, road: Road) -> SmtpLimits:
+    limits = settings.limits
+    common: dict[str, Any] = {
+        "message_bytes": bound(limits.message_bytes),
+        "connections": bound(limits.connections),
+        "recipients": bound(limits.recipients),
+        "unknown_commands": bound(limits.unknown_commands),
+        "data_gap_seconds": seconds(limits.data_gap),
+        "transaction_seconds": seconds(limits.transaction),
+        "in_flight_bytes": bound(limits.in_flight_bytes),
+    }
+    if road is Road.LMTP:
+        return SmtpLimits(
+            **common,
+            connections_per_ip=LMTP_LIMITS.connections_per_ip,
+            mails_per_connection=LMTP_LIMITS.mails_per_connection,
+            errors=LMTP_LIMITS.errors,
+            idle_commands=LMTP_LIMITS.idle_commands,
+            idle_seconds=LMTP_LIMITS.idle_seconds,
+        )
+    return SmtpLimits(
+        **common,
+        connections_per_ip=bound(limits.connections_per_ip),
+        mails_per_connection=bound(limits.mails_per_connection),
+        errors=bound(limits.errors),
+        idle_seconds=seconds(limits.idle),
+    )
+
+
+def choose_roles(text: str) -> frozenset[str]:
+    """The roles named in `text`, separated by commas; all of them for an empty text. Raises UsageError."""
+    if not text:
+        return frozenset(ROLES)
+    named = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in named if word not in ROLES]
+    if unknown:
+        raise UsageError(f"there is no role {unknown[0]!r}; there are {', '.join(ROLES)}")
+    return frozenset(named)
