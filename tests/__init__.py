@@ -1,0 +1,1 @@
+"""The suite: stories, golden folders and real servers on loopback."""

@@ -1,0 +1,1 @@
+"""Faults on purpose: what got 250 is there once, whatever dies in between."""

@@ -1,0 +1,1 @@
+"""Who a mail is from, and how ours are signed."""

@@ -1,0 +1,103 @@
+"""A portal that runs on loopback over a house of its own, and a browser without a window: plain HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import html5lib
+import httpx
+import pytest
+from sqlalchemy import select
+from sqlmodel import SQLModel
+
+from mailgate.i18n import Translations
+from mailgate.portal.app import make_app
+from mailgate.portal.limits import PortalLimits
+from mailgate.resources import data_folder
+from tests.conftest import SettableClock
+from tests.house import ANA, House, close_site, make_site
+from tests.integration.machine import free_port
+from tests.webserver import serving
+
+TEMPLATES = data_folder("templates")
+
+
+@dataclass
+class Portal:
+    """A house with its portal. `visit` is a browser of its own."""
+
+    house: House
+    base: str
+    clock: SettableClock
+
+    def visit(self, language: str = "pt-BR", **headers: str) -> httpx.Client:
+        """A browser that keeps cookies and follows nothing by itself."""
+        return httpx.Client(base_url=self.base, headers={"Accept-Language": language, **headers}, timeout=20)
+
+    def opened(self, key: str, address: str = ANA[1], language: str = "pt-BR") -> httpx.Client:
+        """A browser that has opened a person's link to a ticket."""
+        browser = self.visit(language)
+        assert browser.get(f"/t/{self.house.token(key, address)}").status_code == 303
+        return browser
+
+    def state(self) -> str:
+        """A digest of every row of every table: what GET must not change."""
+        found = hashlib.sha256()
+        with self.house.site.writer.database.read() as connection:
+            for table in SQLModel.metadata.sorted_tables:
+                rows = sorted(str(tuple(row)) for row in connection.execute(select(table)))
+                found.update(f"{table.name}{rows}".encode())
+        return found.hexdigest()
+
+
+@pytest.fixture
+def make_portal(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., Portal]]:
+    """Call it for a portal: `make_portal(bounds=..., logo=..., url=of the database, **settings of mailgate.yaml)`."""
+    ends: list[Any] = []
+
+    def create(
+        bounds: PortalLimits | None = None,
+        logo: Path | None = None,
+        url: str = "",
+        proxies: tuple[str, ...] = (),
+        **settings: Any,
+    ) -> Portal:
+        port = free_port()
+        folder = tmp_path / str(len(ends))
+        folder.mkdir()
+        base_url = settings.pop("base_url", f"http://127.0.0.1:{port}")
+        site = make_site(folder, url, base_url=base_url, clock=clock, **settings)
+        app = make_app(
+            site, Translations.load(TEMPLATES / "translations"), TEMPLATES, bounds, logo=logo, trusted_proxies=proxies
+        )
+        running = serving(app, port)
+        base = running.__enter__()
+        ends.append((running, site))
+        return Portal(House(site), base, clock)
+
+    yield create
+    for running, site in ends:
+        running.__exit__(None, None, None)
+        close_site(site)
+
+
+@pytest.fixture
+def portal(make_portal: Callable[..., Portal]) -> Portal:
+    """One portal with the default limits."""
+    return make_portal()
+
+
+def form_fields(page: str) -> dict[str, str]:
+    """The hidden fields of the answer's form."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+
+
+def words(page: str) -> str:
+    """What a page says, as one line."""
+    tree = html5lib.parse(page, namespaceHTMLElements=False)
+    return " ".join(" ".join(tree.itertext()).split())

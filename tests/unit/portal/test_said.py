@@ -1,0 +1,79 @@
+"""The reply within a mail's HTML is found again, with its images, for the ways in which clients quote."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailgate.portal.said import cut_quote, without_tokens
+
+ATTRIBUTION = "Em qua., 5 de nov. de 2025 às 10:22, Suporte <suporte@example.test> escreveu:"
+HTML_ATTRIBUTION = ATTRIBUTION.replace("<", "&lt;<a href='mailto:x'>").replace(">", "</a>&gt;", 1)
+
+
+@pytest.mark.parametrize(
+    ("html", "reply", "elided", "expected"),
+    [
+        pytest.param(
+            f'<div>Segue:<div><img src="cid:a" alt="x.png"></div><div>Obrigada!</div></div><br><div>{ATTRIBUTION[:40]}'
+            "<blockquote>Olá</blockquote></div>",
+            "Segue:\n[image: x.png]\nObrigada!",
+            f"{ATTRIBUTION}\n> Olá",
+            '<div>Segue:<div><img src="cid:a" alt="x.png"></div><div>Obrigada!</div></div>',
+            id="gmail: an image between two lines",
+        ),
+        pytest.param(
+            '<p>Sim.</p><p>-- <br>Ana <img src="cid:logo"></p><blockquote>Olá</blockquote>',
+            "Sim.",
+            "--\nAna\n> Olá",
+            "<p>Sim.</p>",
+            id="a signature with its logo",
+        ),
+        pytest.param(
+            '<div><img src="cid:a"></div><div>De: Suporte</div><div>Olá</div>',
+            "[cid:a]",
+            "De: Suporte\nOlá",
+            '<div><img src="cid:a"></div>',
+            id="outlook: nothing but an image",
+        ),
+        pytest.param(
+            "<div>Pode ser. De: Suporte<br>Olá</div>",
+            "Pode ser.",
+            "De: Suporte\nOlá",
+            "<div>Pode ser.</div>",
+            id="reply and quote in one piece of text",
+        ),
+        pytest.param(
+            "<p>Veja <a href='https://x.test/a'>aqui</a>, por favor</p><div>De: Equipe de Suporte</div>",
+            "Veja aqui <https://x.test/a>, por favor",
+            "De: Equipe de Suporte",
+            "<p>Veja <a href=\"https://x.test/a\">aqui</a>, por favor</p>",
+            id="a link that the text spells out",
+        ),
+    ],
+)  # fmt: skip
+def test_the_reply_is_found(html: str, reply: str, elided: str, expected: str) -> None:
+    assert cut_quote(html, reply, elided) == expected
+
+
+@pytest.mark.parametrize(
+    ("html", "reply", "elided"),
+    [
+        ("<blockquote>Em 5 de nov. Suporte escreveu: olá</blockquote><p>Resposta</p>", "Resposta", "> olá"),
+        ("<p>outra coisa</p>", "Resposta", "nada disso está lá"),
+        ("", "Resposta", "x"),
+    ],
+    ids=["answer below", "another text", "no html"],
+)
+def test_in_doubt_nothing_is_cut(html: str, reply: str, elided: str) -> None:
+    assert cut_quote(html, reply, elided) is None
+
+
+def test_tokens_that_a_quote_carries_are_taken_out() -> None:
+    token, reply = "Ab_-" * 8, "a2" * 22
+    text = (
+        f"https://x.test/t/{token} https://safe.test/?url=https%3A%2F%2Fx.test%2Fconfirm%2F{token}&d=1 s+{reply}@x.test"
+    )
+    assert without_tokens(text) == (
+        "https://x.test/t/… https://safe.test/?url=https%3A%2F%2Fx.test%2Fconfirm%2F…&d=1 s@x.test"
+    )
+    assert without_tokens("") == ""
