@@ -39,17 +39,19 @@ class Newcomer:
     def start(self) -> None:
         self.terminal.start(lambda: self.lines_to_paste(1), 40.0)
 
-    def lines_to_paste(self, count: int) -> list[str]:
-        """The lines printed so far, once there are `count`."""
-        found = [line for line in self.terminal.text().splitlines() if line.startswith("python3 -c ")]
+    def lines_to_paste(self, count: int, program: str = "python3 -c") -> list[str]:
+        """The whole lines printed so far for a program, once there are `count`; one still being written is none."""
+        lines = self.terminal.text().splitlines(keepends=True)
+        found = [line.rstrip("\n") for line in lines if line.startswith(f"{program} ") and line.endswith("\n")]
         return found if len(found) >= count else []
 
     def paste(self, line: str) -> None:
         subprocess.run(["sh", "-c", line], check=True, timeout=30, env=self.env, cwd=self.home)
 
-    def wait_line(self, count: int) -> str:
+    def wait_line(self, count: int, program: str = "python3 -c") -> str:
         """The next line to paste, the `count`th of all."""
-        return wait_until(lambda: self.lines_to_paste(count), STORY_SECONDS, f"line {count}\n{self.said()}")[count - 1]
+        printed = wait_until(lambda: self.lines_to_paste(count, program), STORY_SECONDS, f"line {count}\n{self.said()}")
+        return printed[count - 1]
 
     def wait_said(self, words: str) -> None:
         wait_until(lambda: words in self.terminal.text(), STORY_SECONDS, f"{words!r}\n{self.said()}")
@@ -133,8 +135,7 @@ def test_the_story_is_one_copy_and_paste_after_the_other(newcomer: Newcomer) -> 
 def test_the_mail_page_offers_the_line_and_swaks_does_the_same(newcomer: Newcomer) -> None:
     find_program("swaks")
     newcomer.start()
-    swaks = next(line for line in newcomer.terminal.text().splitlines() if line.startswith("swaks "))
-    newcomer.paste(swaks)
+    newcomer.paste(newcomer.wait_line(1, "swaks"))
     newcomer.wait_said("Ana has the acknowledgement")
     letter = newcomer.box("bruno@example.test")[0]
     offered = [
