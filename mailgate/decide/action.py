@@ -1,0 +1,66 @@
+"""What a person on a page or at a terminal does. Pure."""
+
+from __future__ import annotations
+
+from mailgate.decide.author import who
+from mailgate.decide.common import agent_answers, decision_of, said, status_after
+from mailgate.decide.decision import Action, Assign, AuthorFinding, Decision, Intent, OpenTicket, ThreadChoice
+from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
+from mailgate.decide.ruling import Book, Ruling, rule
+from store.vocabulary import CommentKind, Outcome, Role
+
+
+def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
+    author = who(facts)
+    if action.verb == "open":
+        return _action_opens(facts, action, author, book)
+    ticket = facts.tickets[0]
+    thread = ThreadChoice("existing", ticket.id, ticket.key, action.channel, f"chosen on the {action.channel}")
+    if action.role is Role.CUSTOMER:
+        if ticket.category == "closed":
+            return _action_follows_up(facts, action, author, ticket, book)
+        comment = said(CommentKind.COMMENT, action, author)
+        ruling = rule(book, "customer_commented", facts, author, ticket)
+        actions: tuple[Action, ...] = (
+            comment, *status_after(ticket, ruling, "customer.reply", Role.CUSTOMER, book)
+        )  # fmt: skip
+        return decision_of(
+            facts, Outcome.COMMENTED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions
+        )
+    if action.verb == "assign" and action.agent_id is not None:
+        return decision_of(
+            facts, Outcome.COMMAND, "", thread.why, thread, author, actions=(Assign(action.agent_id, author.name),)
+        )
+    kind = {"note": "note"}.get(action.verb, "answer")
+    intent = Intent(kind, action.text, action.status)
+    return agent_answers(facts, author, thread, intent, Ruling(), book)
+
+
+def _action_opens(facts: Facts, action: ActionFacts, author: AuthorFinding, book: Book) -> Decision:
+    requester = facts.sender
+    assert requester is not None
+    opening = OpenTicket(
+        requester_address=requester.address, requester_name=requester.name, subject=action.subject,
+        status=action.status or book.workflow.initial, department=facts.department, topic=facts.topic,
+        priority="normal", language=requester.language or facts.policy.locale, address="",
+        verified=True, channel=action.channel, agent_id=action.agent_id,
+    )  # fmt: skip
+    ruling = rule(book, "ticket_opened", facts, author, None, opening)
+    thread = ThreadChoice("new", None, "", action.channel, f"opened on the {action.channel}")
+    actions = (opening, said(CommentKind.COMMENT, action, author), *ruling.actions)
+    return decision_of(facts, Outcome.OPENED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions)
+
+
+def _action_follows_up(
+    facts: Facts, action: ActionFacts, author: AuthorFinding, ticket: TicketFacts, book: Book
+) -> Decision:
+    opening = OpenTicket(
+        requester_address=author.address, requester_name=author.name, subject=ticket.subject,
+        status=book.workflow.initial, department=ticket.department, topic=ticket.topic, priority=ticket.priority,
+        language=ticket.language, address=ticket.address, verified=author.verified, channel=action.channel,
+        follow_up_of=ticket.id,
+    )  # fmt: skip
+    thread = ThreadChoice("follow_up", ticket.id, ticket.key, action.channel, f"{ticket.key} is closed")
+    ruling = rule(book, "ticket_opened", facts, author, None, opening)
+    actions = (opening, said(CommentKind.COMMENT, action, author), *ruling.actions)
+    return decision_of(facts, Outcome.OPENED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions)

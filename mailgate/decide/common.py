@@ -1,0 +1,129 @@
+"""What every kind of event ends in: comments, statuses, an agent's answer, the Decision itself. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailgate.decide.decision import (
+    Action,
+    AddComment,
+    Assign,
+    AuthorFinding,
+    Decision,
+    Intent,
+    RuleOutcome,
+    SetStatus,
+    ThreadChoice,
+)
+from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
+from mailgate.decide.ruling import Book, Ruling, rule
+from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
+
+NOWHERE = ThreadChoice("none", None, "", "", "")
+
+
+def status_after(
+    ticket: TicketFacts, ruling: Ruling, trigger: str, role: Role, book: Book, explicit: str = ""
+) -> tuple[Action, ...]:
+    """What a comment does to the status: an explicit one beats a rule's, a rule's beats the workflow's own."""
+    if explicit:
+        others = tuple(a for a in ruling.actions if not isinstance(a, SetStatus))
+        return (SetStatus(explicit, "agent", role), *others)
+    if any(isinstance(a, SetStatus) for a in ruling.actions):
+        return ruling.actions
+    transition = book.workflow.transition(ticket.status, trigger)
+    if transition is not None and transition.to is not None:
+        return (SetStatus(transition.to, f"transition {trigger}", Role.SYSTEM), *ruling.actions)
+    return ruling.actions
+
+
+def is_support(facts: Facts, address: str) -> bool:
+    """Whether this is one of our support addresses, with or without a part after its plus."""
+    local, _, domain = address.rpartition("@")
+    plain = f"{local.partition('+')[0]}@{domain}".lower()
+    return any(plain == own.lower() for own in facts.own_addresses)
+
+
+def agent_answers(
+    facts: Facts, author: AuthorFinding, thread: ThreadChoice, intent: Intent, received: Ruling, book: Book
+) -> Decision:
+    ticket = chosen_ticket(facts, thread)
+    actions: list[Action] = []
+    outcomes = received.outcomes
+    has_files = facts.mail is not None and bool(facts.mail.attachment_names)
+    says_something = bool(intent.text.strip()) or has_files
+    if intent.kind == "note":
+        if says_something:
+            actions.append(agents_comment(CommentKind.NOTE, facts, author, intent.text))
+        if intent.status:
+            actions.append(SetStatus(intent.status, "agent", Role.AGENT))
+    else:
+        if says_something:
+            actions.append(agents_comment(CommentKind.COMMENT, facts, author, intent.text))
+        if ticket.agent_id is None and says_something:
+            actions.append(Assign(acting_agent(facts), "first answer"))
+        if says_something:
+            ruling = rule(book, "agent_commented", facts, author, ticket)
+            outcomes += ruling.outcomes
+            actions += status_after(ticket, ruling, "agent.reply", Role.AGENT, book, intent.status)
+        elif intent.status:
+            actions.append(SetStatus(intent.status, "agent", Role.AGENT))
+    outcome = Outcome.COMMENTED if says_something else Outcome.COMMAND
+    return decision_of(
+        facts,
+        outcome,
+        "",
+        thread.why,
+        thread,
+        author,
+        intent=intent,
+        rules=outcomes,
+        actions=(*received.actions, *actions),
+    )
+
+
+def said(kind: CommentKind, action: ActionFacts, author: AuthorFinding) -> AddComment:
+    return AddComment(
+        kind, action.role, action.channel, author.name, author.address, author.verified, action.text,
+        author.person_id, whole=True,
+    )  # fmt: skip
+
+
+def agents_comment(kind: CommentKind, facts: Facts, author: AuthorFinding, text: str) -> AddComment:
+    channel = facts.action.channel if facts.action else Channel.MAIL
+    return AddComment(
+        kind, Role.AGENT, channel, author.name, author.address, author.verified, text, author.person_id, whole=True
+    )
+
+
+def acting_agent(facts: Facts) -> int:
+    if facts.agent is not None:
+        return facts.agent.id
+    assert facts.action is not None
+    return facts.action.person_id
+
+
+def chosen_ticket(facts: Facts, thread: ThreadChoice) -> TicketFacts:
+    ticket = facts.ticket(thread.ticket_id or 0)
+    assert ticket is not None, "a chosen ticket is among the facts"
+    return ticket
+
+
+def held(facts: Facts, author: AuthorFinding, reason: HeldReason, why: str, thread: ThreadChoice = NOWHERE) -> Decision:
+    return decision_of(facts, Outcome.HELD, reason, why, replace(thread, kind="none"), author)
+
+
+def decision_of(
+    facts: Facts,
+    outcome: Outcome,
+    reason: HeldReason | str,
+    why: str,
+    thread: ThreadChoice,
+    author: AuthorFinding,
+    *,
+    intent: Intent | None = None,
+    rules: tuple[RuleOutcome, ...] = (),
+    actions: tuple[Action, ...] = (),
+    automatic: bool = False,
+) -> Decision:
+    return Decision(outcome, reason, why, thread, author, intent, rules, actions, automatic, facts.now)

@@ -1,0 +1,45 @@
+"""A mail opens a ticket, or may not: unknown senders, follow-ups, claims. Pure."""
+
+from __future__ import annotations
+
+from mailgate.decide.common import decision_of, held
+from mailgate.decide.decision import AddComment, AuthorFinding, Decision, OpenTicket, ThreadChoice
+from mailgate.decide.facts import Facts, MailFacts
+from mailgate.decide.ruling import Book, Ruling, rule
+from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
+
+
+def open_ticket(
+    facts: Facts, mail: MailFacts, author: AuthorFinding, thread: ThreadChoice, received: Ruling, book: Book
+) -> Decision:
+    policy = facts.policy
+    if policy.guests != "yes" and not facts.released and author.role is Role.CUSTOMER and facts.sender is None:
+        why = "the sender is not a known contact"
+        if policy.guests == "rejected":
+            return decision_of(facts, Outcome.REJECTED, "unknown_sender", why, thread, author, rules=received.outcomes)
+        return held(facts, author, HeldReason.UNKNOWN_SENDER, why, thread)
+    opening = OpenTicket(
+        requester_address=author.address,
+        requester_name=author.name,
+        subject=mail.subject,
+        status=book.workflow.initial,
+        department=mail.department,
+        topic=facts.topic,
+        priority="normal",
+        language=mail.language or (facts.sender.language if facts.sender else None) or policy.locale,
+        address=mail.own_address,
+        verified=author.verified,
+        channel=Channel.MAIL,
+        follow_up_of=thread.ticket_id if thread.kind == "follow_up" else None,
+        claims=thread.claims,
+    )
+    comment = AddComment(
+        CommentKind.COMMENT, Role.CUSTOMER, Channel.MAIL, author.name, author.address, author.verified, mail.reply,
+        author.person_id if author.role is Role.CUSTOMER else None,  # an agent who asks us is our customer in that
+    )  # fmt: skip
+    ruling = rule(book, "ticket_opened", facts, author, None, opening)
+    actions = (opening, comment, *received.actions, *ruling.actions)
+    return decision_of(
+        facts, Outcome.OPENED, "", thread.why, thread, author,
+        rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,
+    )  # fmt: skip

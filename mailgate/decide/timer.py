@@ -1,0 +1,27 @@
+"""What a due time does. Pure."""
+
+from __future__ import annotations
+
+from mailgate.decide.author import who
+from mailgate.decide.common import decision_of
+from mailgate.decide.decision import Action, Decision, Remark, SetStatus, ThreadChoice
+from mailgate.decide.facts import Facts
+from mailgate.decide.ruling import Book, rule
+from store.vocabulary import Outcome, Role
+
+
+def by_timer(facts: Facts, book: Book) -> Decision:
+    author = who(facts)
+    ticket = facts.tickets[0]
+    thread = ThreadChoice("existing", ticket.id, ticket.key, "timer", f"the timer {facts.timer} is due")
+    found = next((t for t in book.workflow.timers_for(ticket.status) if t.name == facts.timer), None)
+    if found is None:
+        why = f"the timer {facts.timer} no longer belongs to status {ticket.status}"
+        return decision_of(facts, Outcome.COMMAND, "cancelled", why, thread, author)
+    actions: tuple[Action, ...] = (Remark("timer", {"name": facts.timer}),)
+    if found.to is not None:
+        actions = (SetStatus(found.to, f"timer {found.after.text} since {found.after.since}", Role.SYSTEM), *actions)
+    ruling = rule(book, "timer", facts, author, ticket)
+    return decision_of(
+        facts, Outcome.COMMAND, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions + ruling.actions
+    )
