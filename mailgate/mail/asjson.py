@@ -36,6 +36,7 @@ def as_json(file: str, mail: ReadMail) -> dict[str, Any]:
             "reason": screening.reason or None,
         },
         "bounce": _bounce(mail.bounce),
+        "marks": [{"kind": m.kind, "detail": m.detail} for m in message.marks],
         "defects": list(dict.fromkeys(defects)),
     }
 
@@ -52,6 +53,8 @@ def _file(item: Attachment) -> dict[str, Any]:
         "sha256": item.sha256,
         "inline": item.inline,
         "content_id": item.content_id,
+        "found_type": item.found_type or None,
+        "contents": list(item.contents),
     }
 
 

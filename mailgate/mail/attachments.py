@@ -1,7 +1,8 @@
 """Parts as attachments: name, type, bytes. Names come from mail-parser's view of a part's header, then are made safe.
 
 A name is only ever shown: no path, no control or direction characters, no leading dot, at most 120 bytes. The type is
-what the first bytes say where a browser may show it, else what the part declares. Nothing is unpacked or decoded.
+what the first bytes say where a browser may show it, else what the part declares; what the bytes say stands beside it
+(`filetypes`). Nothing is unpacked or decoded: of a .zip the names are read (`ziplist`).
 Sources: RFC 2183 §2, RFC 2231 §3, RFC 2392 §2.
 """
 
@@ -14,7 +15,9 @@ from email.message import Message
 
 from mailparser.utils import mime_header_view
 
+from mailgate.mail import ziplist
 from mailgate.mail.content import decoded
+from mailgate.mail.filetypes import found_type
 from mailgate.mail.headers import decode_words, message_ids, one_line
 from mailgate.mail.message import Attachment
 from mailgate.mail.tree import Part
@@ -104,10 +107,10 @@ def content_id(part: Part) -> str | None:
     return found[0] if found else one_line(raw).strip("<> ")[:500] or None
 
 
-def of_part(part: Part, number: int, inline: bool) -> Attachment:
-    """A leaf as an attachment. number: its place in the mail, for a name where it has none."""
+def of_part(part: Part, number: int, inline: bool, default: str = "") -> Attachment:
+    """A leaf as an attachment. number: its place in the mail, for a name where it has none. default: or that name."""
     data = decoded(part)
-    name = safe_name(declared_name(part))
+    name = safe_name(declared_name(part)) or default
     cid = content_id(part)
     if not name and part.content_type == "message/rfc822":
         name = _subject_of(data)
@@ -116,9 +119,10 @@ def of_part(part: Part, number: int, inline: bool) -> Attachment:
 
 def of_bytes(data: bytes, declared: str, name: str, number: int, inline: bool, cid: str | None) -> Attachment:
     """An attachment from bytes; a nameless one is called `file-<number>` with the extension of its type."""
-    kind = media_type(declared, data)
+    kind, found = media_type(declared, data), found_type(data)
+    shown = found if kind == "application/octet-stream" and found else kind
     return Attachment(
-        filename=name or f"file-{number}{_EXTENSIONS.get(kind) or mimetypes.guess_extension(kind) or '.bin'}",
+        filename=name or f"file-{number}{_EXTENSIONS.get(shown) or mimetypes.guess_extension(shown) or '.bin'}",
         content_type=kind,
         declared_type=declared,
         size=len(data),
@@ -126,6 +130,8 @@ def of_bytes(data: bytes, declared: str, name: str, number: int, inline: bool, c
         inline=inline,
         content_id=cid,
         content=data,
+        found_type=found,
+        contents=ziplist.names(data) if found == "application/zip" else (),
     )
 
 

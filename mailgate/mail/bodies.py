@@ -12,17 +12,20 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
 from mailgate.mail import attachments as files
+from mailgate.mail import binhex, containers
 from mailgate.mail.body import QUOTE_MARK, strip_reply
 from mailgate.mail.content import text_of, uu_files
 from mailgate.mail.html import linkify, sanitise, too_complex
 from mailgate.mail.htmltext import marked_text, may_quote, to_text, without_marks
 from mailgate.mail.limits import MailLimits
-from mailgate.mail.message import Attachment
+from mailgate.mail.message import Attachment, Mark
 from mailgate.mail.subject import is_forward
 from mailgate.mail.tree import Part
 
 _TEXT = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
 _MOST_IMAGE_REFERENCES = 500
+_MOST_MARKS = 20
+_MOST_OPENED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Bodies:
     html: str | None
     attachments: tuple[Attachment, ...]
     defects: tuple[str, ...]
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(slots=True)
@@ -52,12 +56,18 @@ class _Found:
     defects: list[str] = field(default_factory=list)
     texts: int = 0
     spare: Part | None = None
+    marks: list[Mark] = field(default_factory=list)
+    opened: int = 0
 
-    def file(self, part: Part, inline: bool) -> None:
+    def file(self, part: Part, inline: bool, name: str = "") -> None:
         if len(self.files) >= self.limits.attachments:
             self.defects.append("too many attachments: the rest is not shown")
             return
-        self.files.append(files.of_part(part, len(self.files) + 1, inline))
+        self.files.append(files.of_part(part, len(self.files) + 1, inline, name))
+
+    def mark(self, mark: Mark | None) -> None:
+        if mark is not None and mark not in self.marks and len(self.marks) < _MOST_MARKS:
+            self.marks.append(mark)
 
 
 def read(root: Part, subject: str, limits: MailLimits) -> Bodies:
@@ -71,9 +81,12 @@ def read(root: Part, subject: str, limits: MailLimits) -> Bodies:
     html = _clean(source_html, images, found) if source_html is not None else None
     text = _joined_text(pieces, limits)
     reply, elided = _reply(text, pieces, subject, limits)
+    found.mark(containers.text_mark(text))
+    found.mark(images.mark())
     return Bodies(
-        without_marks(text), reply, elided, html or None, tuple(images.files), tuple(found.defects + images.defects())
-    )
+        without_marks(text), reply, elided, html or None, tuple(images.files),
+        tuple(found.defects + images.defects()), tuple(found.marks),
+    )  # fmt: skip
 
 
 def held(root: Part, raw: bytes, limits: MailLimits, over: str) -> Bodies:
@@ -84,6 +97,7 @@ def held(root: Part, raw: bytes, limits: MailLimits, over: str) -> Bodies:
 def _pieces(part: Part, found: _Found, in_related: bool) -> list[_Piece]:
     """What a part shows, its files put aside. The depth of recursion is bounded by `tree.build`."""
     if part.children:
+        found.mark(containers.multipart_mark(part))
         if part.content_type == "multipart/alternative":
             return _alternative(part, found)
         related = in_related or part.content_type == "multipart/related"
@@ -91,11 +105,35 @@ def _pieces(part: Part, found: _Found, in_related: bool) -> list[_Piece]:
     if _is_body(part, found):
         found.texts += 1
         return [_body_piece(part, found)]
+    wrapped = _wrapped(part, found)
+    if wrapped is not None:
+        return wrapped
     said = files.disposition(part)
     if found.spare is None and part.content_type in _TEXT and said != "attachment":
         found.spare = part
     found.file(part, said == "inline" or (said != "attachment" and in_related and files.content_id(part) is not None))
     return []
+
+
+def _wrapped(part: Part, found: _Found) -> list[_Piece] | None:
+    """What a part shows that wraps a mail or files (winmail.dat, S/MIME, an invitation); None for any other file."""
+    if found.opened >= _MOST_OPENED:
+        return None
+    opened = containers.opened(part, found.limits, len(found.files), found.opened, bool(found.texts))
+    if opened is None:
+        return None
+    found.opened += 1
+    for mark in opened.marks:
+        found.mark(mark)
+    if not opened.replaces:
+        found.file(part, files.disposition(part) == "inline", opened.name)
+    found.files += opened.files
+    if opened.inner is not None:
+        return _pieces(opened.inner, found, in_related=False)
+    if found.texts or not (opened.text.strip() or opened.html.strip()):
+        return []  # Exchange says in the wrapper once more what stands beside it
+    found.texts += 1
+    return [_Piece(opened.text or None, opened.html or None)]
 
 
 def _body_piece(part: Part, found: _Found) -> _Piece:
@@ -106,7 +144,8 @@ def _body_piece(part: Part, found: _Found) -> _Piece:
     if part.content_type in ("text/enriched", "text/richtext"):
         text = to_text(text, found.limits)
     text, encoded = uu_files(text)
-    for name, data in encoded:
+    text, more = binhex.files(text, found.limits.message_bytes)
+    for name, data in encoded + more:
         number = len(found.files) + 1
         found.files.append(files.of_bytes(data, "application/octet-stream", files.safe_name(name), number, False, None))
     return _Piece(plain=text)
@@ -199,6 +238,9 @@ class Images:
                 self._by_cid.setdefault(item.content_id.lower(), index)
             if item.content_type.startswith("image/"):
                 self._by_name.setdefault(item.filename.lower(), index)
+
+    def mark(self) -> Mark | None:
+        return Mark("images_removed", str(self.remote)) if self.remote else None
 
     def defects(self) -> list[str]:
         return [f"{self.remote} remote images removed"] if self.remote else []

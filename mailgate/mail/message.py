@@ -27,7 +27,8 @@ class Attachment:
     """One decoded part that a person sees as a file or as an image in the text.
 
     content: decoded bytes; empty once they are stored as a blob (then sha256 names it). size in bytes.
-    content_type: from magic where we know it, else the declared one, else application/octet-stream.
+    content_type: from magic where a browser shows it, else the declared one, else application/octet-stream.
+    found_type: what the first bytes say, "" when unknown. contents: the names in a .zip.
     """
 
     filename: str
@@ -38,6 +39,20 @@ class Attachment:
     inline: bool
     content_id: str | None
     content: bytes = field(repr=False, default=b"")
+    found_type: str = ""
+    contents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something a reader of the mail should be told about it, besides its text.
+
+    kind: encrypted | signed | compressed (detail: S/MIME, PGP), invitation | invitation_cancelled |
+    invitation_answered (detail: what it is about), images_removed (detail: how many).
+    """
+
+    kind: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,7 @@ class ParsedMessage:
     text: the whole visible text. reply: text without quotes and signature; elided: what was taken off, in order.
     html: sanitised, images as `cid:` or absent. defects: what was wrong, in words. author: the one From address when
     there is exactly one field with exactly one address, else None (from_ then still names the first). hops:
-    the Received lines in words, from the newest to the oldest.
+    the Received lines in words, from the newest to the oldest. marks: what a reader should be told besides.
     """
 
     message_id: str | None
@@ -111,6 +126,7 @@ class ParsedMessage:
     fingerprint: str
     defects: tuple[str, ...] = ()
     hops: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     def header(self, name: str) -> str | None:
         """The first header field of that name (any case), decoded to one line; None when absent."""

@@ -127,6 +127,7 @@ def _message(
         fingerprint=mark,
         defects=tuple(dict.fromkeys(defects))[:100],
         hops=addressing.hops,
+        marks=body.marks,
     )
 
 
