@@ -25,6 +25,7 @@ from mailgate.authn.resolver import SystemResolver
 from mailgate.authn.sign import Signer, load_signer
 from mailgate.clock import parse_duration
 from mailgate.company import Company, load_company
+from mailgate.companyfiles import work_amount
 from mailgate.decide.facts import Bound, Policy
 from mailgate.decide.ruling import Book
 from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
@@ -133,6 +134,7 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         mint=mint,
         book=shelf.book,
         due_at=lambda at, query: _due_at(shelf.company, at, query),
+        due_in=lambda at, amount: shelf.company.sla.calendar.add(at, work_amount(amount)),
         timer_at=lambda at, amount: _timer_at(shelf.company, at, amount),
         random=random.random,
         addresses=support_addresses(settings),

@@ -51,7 +51,8 @@ def _time(hour: str, minute: str) -> time:
 OpeningHours = Annotated[Hours, PlainValidator(_hours), WithJsonSchema({"type": ["string", "array"]})]
 
 
-def _amount(value: object) -> Amount:
+def work_amount(value: object) -> Amount:
+    """Working time out of `30m`, `8h`, `2bd`. Raises ValueError with a sentence that says how to write it."""
     if isinstance(value, (timedelta, BusinessDays)):
         return value
     match = _BUSINESS_DAYS.fullmatch(str(value).strip())
@@ -66,7 +67,8 @@ def _amount(value: object) -> Amount:
     return length
 
 
-WorkAmount = Annotated[Amount, PlainValidator(_amount), WithJsonSchema({"type": "string", "examples": ["8h", "2bd"]})]
+_AMOUNT_SCHEMA = {"type": "string", "examples": ["8h", "2bd"]}
+WorkAmount = Annotated[Amount, PlainValidator(work_amount), WithJsonSchema(_AMOUNT_SCHEMA)]
 
 
 def _day(value: object) -> date:

@@ -122,6 +122,33 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDue:
+    """Set when the ticket is to be looked at next: `at` (aware UTC), or `amount` of working time from now (`4h`)."""
+
+    at: datetime | None
+    amount: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddParticipant:
+    """Let a person follow the ticket; a contact is made if there is none. The person is told (N15)."""
+
+    address: str
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetRequester:
+    """The ticket is another person's; a contact is made if there is none. The person is told (N2)."""
+
+    address: str
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskAgent:
     """Ask the agent: his text waits. why: unproven | ambiguous | how it came. link: offer to send it."""
 
@@ -172,6 +199,9 @@ Action = (
     | SetStatus
     | SetField
     | Assign
+    | SetDue
+    | AddParticipant
+    | SetRequester
     | AskAgent
     | RefuseCommand
     | ReturnedMail

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from mailgate.decide.decision import (
     AddComment,
+    AddParticipant,
     AskAgent,
     Assign,
     Decision,
@@ -21,7 +22,9 @@ from mailgate.decide.decision import (
     Remark,
     ReturnedMail,
     RuleNotice,
+    SetDue,
     SetField,
+    SetRequester,
     SetStatus,
 )
 from mailgate.decide.facts import ContactFacts, Facts
@@ -62,6 +65,8 @@ class Changed:
     refused: RefuseCommand | None = None
     returned: ReturnedMail | None = None
     rule_notices: list[RuleNotice] = field(default_factory=list)
+    added: list[ContactFacts] = field(default_factory=list)
+    new_requester: bool = False
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -102,6 +107,12 @@ class Effects:
             self._set_field(action)
         elif isinstance(action, Assign):
             self._assign(action)
+        elif isinstance(action, SetDue):
+            self._set_due(action)
+        elif isinstance(action, AddParticipant):
+            self._add_participant(action)
+        elif isinstance(action, SetRequester):
+            self._set_requester(action)
         elif isinstance(action, AskAgent):
             self.changed.asked = action
         elif isinstance(action, RefuseCommand):
@@ -346,6 +357,51 @@ class Effects:
         ticket["agent_name"], ticket["agent_address"] = agent.name, agent.address
         role = self._decision.author.role
         self._event("assigned", role, self._decision.author.address, {"agent": agent.address, "by": action.by})
+
+    def _set_due(self, action: SetDue) -> None:
+        ticket = self._ticket()
+        at = action.at if action.at is not None else self._site.due_in(self._now, action.amount)
+        old = self._changes.get("due_at", ticket["due_at"])
+        if at == old:
+            return
+        self._changes["due_at"] = at
+        data = {"from": old.isoformat() if old else "", "to": at.isoformat(), "by": action.by}
+        self._event("due", self._decision.author.role, self._decision.author.address, data)
+
+    def _add_participant(self, action: AddParticipant) -> None:
+        ticket = self._ticket()
+        person = self._contact_of(action.address, action.name)
+        if person.id == ticket["requester_id"] or not person.active:
+            return
+        if people.add_participant(self._connection, ticket["id"], person.id, self._now):
+            self.changed.added.append(person)
+            data = {"participant": person.address, "by": action.by}
+            self._event("participant_added", self._decision.author.role, self._decision.author.address, data)
+
+    def _set_requester(self, action: SetRequester) -> None:
+        ticket = self._ticket()
+        person = self._contact_of(action.address, action.name)
+        if person.id == ticket["requester_id"]:
+            return
+        data = {"from": ticket["requester_address"], "to": person.address, "by": action.by}
+        self._changes |= {"requester_id": person.id, "organisation_id": person.organisation_id}
+        ticket |= {
+            "requester_name": person.name,
+            "requester_address": person.address,
+            "requester_language": person.language,
+            "requester_active": person.active,
+        }
+        self.changed.new_requester = True
+        self._event("requester", self._decision.author.role, self._decision.author.address, data)
+
+    def _contact_of(self, address: str, name: str) -> ContactFacts:
+        """The contact of an address that somebody of ours named, made if there is none."""
+        found = people.contact_for(
+            self._connection, self._site.ids.new(), normalise(address), name or address, None, self._now
+        )
+        return ContactFacts(
+            found.id, found.name, found.address, found.language, found.organisation_id, found.role, found.active
+        )
 
     def _arm_timers(self, status: str, now: datetime) -> None:
         ticket = self._ticket()

@@ -54,6 +54,7 @@ class Site:
     mint: Mint
     book: Callable[[], Book]
     due_at: Callable[[datetime, SlaQuery], datetime | None]
+    due_in: Callable[[datetime, str], datetime]  # an amount of working time (`4h`, `1bd`) after an instant
     timer_at: Callable[[datetime, str], datetime]
     random: Callable[[], float]
     addresses: tuple[SupportAddress, ...]

@@ -123,6 +123,8 @@ class Telling:
             refused=self._agent_person(changed.refused.agent_id) if changed.refused else None,
             returned=changed.returned.action if changed.returned else "",
             also=self._also(everyone),
+            added=tuple(self._of_contact(c) for c in changed.added),
+            new_requester=changed.new_requester,
             caps=self._caps(),
         )
 

@@ -74,6 +74,8 @@ class Happened:
     returned: str = ""  # failed | delayed | ""
     rejected: bool = False
     also: tuple[Person, ...] = ()  # whom rules want told
+    added: tuple[Person, ...] = ()  # who follows the ticket from now on
+    new_requester: bool = False
     caps: AckCaps = field(default_factory=AckCaps)
 
 
@@ -89,7 +91,9 @@ class Plan:
 
 def plan(happened: Happened) -> list[Plan]:
     """The notices of one event, the customer's first; the suppressed ones are among them with their reason."""
-    plans: list[Plan] = []
+    plans = [Plan(Notice.N15, p, "a new participant") for p in happened.added if p.address != happened.author_address]
+    if happened.new_requester and happened.requester is not None and not happened.opened:
+        plans.append(Plan(Notice.N2, happened.requester, "the ticket is this person's now"))
     if happened.opened:
         plans += _opened(happened)
     elif happened.commented is not None:
