@@ -84,6 +84,7 @@ TITLES = {
     5248: "A registry for SMTP enhanced status codes",
     5321: "Simple Mail Transfer Protocol",
     5322: "Internet Message Format",
+    5429: "Sieve: reject",
     5451: "Authentication-Results (obsolete)",
     5545: "iCalendar",
     5546: "iTIP",

@@ -67,4 +67,7 @@ def _bounce(bounce: Bounce | None) -> dict[str, Any] | None:
         "action": bounce.action,
         "diagnostic": bounce.diagnostic,
         "reason": bounce.reason,
+        "code": bounce.code,
+        "original_message_id": bounce.original_message_id,
+        "recipients": [one.address for one in bounce.recipients],
     }

@@ -81,11 +81,23 @@ class Screening:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What a delivery report says about one recipient. reason: of `dsn_reason.REASONS`, None where nothing failed."""
+
+    address: str
+    status: str
+    action: str
+    diagnostic: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bounce:
     """A delivery status notification (RFC 3464), or a report that reads like one.
 
-    action: failed | delayed | delivered | relayed | expanded. status: RFC 3463 code. original_message_id: of the mail
-    that could not be delivered, where the report returns it.
+    recipient to reason: of the first recipient that failed; recipients: each. action: failed | delayed | delivered |
+    relayed | expanded. status: RFC 3463 code, as stated or implied by the SMTP code. code: the SMTP reply code.
+    original_message_id: of the mail that could not be delivered, where the report returns it.
     """
 
     recipient: str | None
@@ -94,6 +106,8 @@ class Bounce:
     diagnostic: str | None
     reason: str | None = None
     original_message_id: str | None = None
+    code: str | None = None
+    recipients: tuple[Returned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
