@@ -11,15 +11,13 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote_to_bytes
 
+from mailgate.mail import answer, binhex, containers
 from mailgate.mail import attachments as files
-from mailgate.mail import binhex, containers
-from mailgate.mail.body import QUOTE_MARK, strip_reply
 from mailgate.mail.content import text_of, uu_files
 from mailgate.mail.html import linkify, sanitise, too_complex
-from mailgate.mail.htmltext import marked_text, may_quote, to_text, without_marks
+from mailgate.mail.htmltext import marked_text, to_text, without_marks
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.message import Attachment, Mark
-from mailgate.mail.subject import is_forward
 from mailgate.mail.tree import Part
 
 _TEXT = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
@@ -80,7 +78,8 @@ def read(root: Part, subject: str, limits: MailLimits) -> Bodies:
     images = Images(found.files, limits)
     html = _clean(source_html, images, found) if source_html is not None else None
     text = _joined_text(pieces, limits)
-    reply, elided = _reply(text, pieces, subject, limits)
+    html_too = "\n".join(p.html for p in pieces if p.html and p.plain and p.plain.strip())
+    reply, elided = answer.split(text, html_too, subject, limits)
     found.mark(containers.text_mark(text))
     found.mark(images.mark())
     return Bodies(
@@ -203,24 +202,6 @@ def _clean(source: str, images: Images, found: _Found) -> str:
         found.defects.append(reason)
         return ""
     return sanitise(source, found.limits, images.resolve)
-
-
-def _reply(text: str, pieces: list[_Piece], subject: str, limits: MailLimits) -> tuple[str, str]:
-    """The reply out of the text. Where only HTML was sent, or the plain text shows no quote, the markup helps.
-
-    text: may have `QUOTE_MARK` lines where it was made from HTML.
-    """
-    if is_forward(subject):
-        return without_marks(text), ""
-    reply, elided = strip_reply(text)
-    if elided:
-        return reply, elided
-    html = "\n".join(piece.html for piece in pieces if piece.html and piece.plain and piece.plain.strip())
-    if html and may_quote(html):
-        marked = marked_text(html, limits)
-        if QUOTE_MARK in marked:
-            return strip_reply(marked)
-    return reply, elided
 
 
 class Images:

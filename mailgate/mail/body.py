@@ -10,19 +10,25 @@ Words are in `quotewords`. Sources: RFC 3676 §4.3 (signature separator), RFC 36
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from itertools import accumulate
 
 from mailgate.mail import quotewords as words
+from mailgate.mail.attribution import EDGES, INDENT_MARK, QUOTE_MARK, find_attributions, opens_with_attribution
+from mailgate.mail.signature import SIGN_END, SIGN_MARK, signature_start
 
 _MAX = 256 * 1024
 _MOST_LINES = 20_000
 _FIELD_NAME = re.compile(r"\*{0,2}([^\W\d_][^:：*\n]{0,30}?)\s?\*{0,2}\s?[:：]")
-_TIME = re.compile(r"\d{1,2}[:.h]\d{2}|\d{4}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
-_EDGES = "-–—*_=|~ \t"
-_RULE = frozenset("-_=–—*~ ")
+_RULE = frozenset("-_=–—‐*~ ")
+_FIELDS = re.compile(r"(?<=\s)\*{0,2}([^\W\d_]{1,12}(?: [^\W\d_]{1,3})?)\*{0,2}:")
+_LONG_FIELD = 60
 _WRAPPED_FROM = 60
-#: A line that `htmltext.marked_text` puts where the markup says that a quote begins.
-QUOTE_MARK = "\U000f0001quote\U000f0001"
+_INTRODUCTION = 400
+_MARKS = frozenset({QUOTE_MARK, SIGN_MARK, SIGN_END})
+_NOT_SEEN = dict.fromkeys(
+    [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, ord(INDENT_MARK)]
+)
 
 
 def strip_reply(text: str, *, marker: bool = True) -> tuple[str, str]:
@@ -36,28 +42,49 @@ def strip_reply(text: str, *, marker: bool = True) -> tuple[str, str]:
     cut = _quote_start(view)
     begin = _leading_quote(view, cut)
     end = begin + signature_start(lines[begin:cut])
+    while begin < end < len(lines) and _is_rule(lines[end - 1].strip()):
+        end -= 1
     reply = _join(lines[begin:end])
     if not reply.strip():
         begin, end = 0, cut
         reply = _join(lines[:cut])
     if not reply.strip():
         return _join(lines) + rest, ""
-    if begin == 0 and end == len(lines):
-        return reply + rest, ""
+    if (begin == 0 and end == len(lines)) or _answers_within(view, reply, cut):
+        return _join(lines) + rest, ""
     return reply, _join([*lines[:begin], *lines[end:]]) + rest
 
 
+def _answers_within(view: _View, reply: str, cut: int) -> bool:
+    """`Respostas abaixo, em vermelho:` above a quote without `>`: the answers are in it, nobody can tell where."""
+    if cut == len(view.low) or len(reply) > _INTRODUCTION or any(view.quoted[cut:]):
+        return False
+    return any(phrase in reply.lower() for phrase in words.WITHIN)
+
+
 def _join(lines: list[str]) -> str:
-    return "\n".join(line for line in lines if line != QUOTE_MARK).strip("\n").rstrip()
+    return "\n".join(line for line in lines if line not in _MARKS).replace(INDENT_MARK, " ").strip("\n").rstrip()
+
+
+def _is_rule(line: str) -> bool:
+    """A line of dashes or nothing: above a quote or a signature it belongs to that."""
+    return not line or _RULE.issuperset(line)
+
+
+def _seen(line: str) -> str:
+    """A line as the machine compares it: lower-case, without white space around and without invisible signs."""
+    line = line.strip().lower()
+    return line if line.isascii() else line.translate(_NOT_SEEN).strip()
 
 
 class _View:
     """The lines as the machine looks at them: lower-case and stripped, `>` lines known, attributions found once."""
 
     def __init__(self, lines: list[str], marker: bool) -> None:
-        self.low = [line.strip().lower() for line in lines]
+        self.indented = [line.count(INDENT_MARK, 0, 40) if line[:1] == INDENT_MARK else 0 for line in lines]
+        self.low = ["" if line in (SIGN_MARK, SIGN_END) else _seen(line) for line in lines]
         self.marker = marker
-        self.attributions = self._find_attributions()
+        self.attributions = find_attributions(self.low)
         inside = {k for start, end in self.attributions.items() for k in range(start, end)}
         self.quoted = [line.startswith(">") and k not in inside for k, line in enumerate(self.low)]
         self._join_wrapped(lines)
@@ -69,6 +96,7 @@ class _View:
         """Whether a line of the author's stands in lines[start:end]."""
         return end > start and self._own_before[end] > self._own_before[start]
 
+    @cached_property
     def tail(self) -> bool:
         """Whether there is own text, not only a signature, below the last `>` line."""
         after = self.low[self.last_quoted + 1 :]
@@ -81,6 +109,11 @@ class _View:
             i += 1
         return i if i < end else len(self.low)
 
+    def unmarked(self) -> bool:
+        """Whether nothing but one attribution speaks of a quote: no `>` line, no marker of ours."""
+        marked = self.last_quoted >= 0 or (self.marker and any(_is_marker(line) for line in self.low))
+        return len(self.attributions) == 1 and not marked
+
     def quoted_next(self, i: int) -> bool:
         after = self.next_text(i)
         return after < len(self.low) and self.quoted[after]
@@ -90,70 +123,6 @@ class _View:
         for k in range(1, len(lines) - 1):
             if self.low[k] and not self.quoted[k] and self.quoted[k - 1] and self.quoted[k + 1]:
                 self.quoted[k] = len(lines[k - 1]) >= _WRAPPED_FROM
-
-    def _find_attributions(self) -> dict[int, int]:
-        """Begin → end (exclusive) of every attribution; searched backwards from the lines that may end one."""
-        found: dict[int, int] = {}
-        for k, line in enumerate(self.low):
-            if not line or not (line[-1] in ":：" or ends_with_verb(line)):
-                continue
-            after = self.next_text(k + 1)
-            quoted_next = after < len(self.low) and self.low[after].startswith(">")
-            start = self._attribution_start(k, quoted_next)
-            if start >= 0:
-                found[start] = k + 1
-        return found
-
-    def _attribution_start(self, k: int, quoted_next: bool) -> int:
-        """Where the attribution that ends in line k begins: at a word like `Em`, `On`; -1 when it is none."""
-        joined, best = "", -1
-        for i in range(k, max(-1, k - 5), -1):
-            line = self.low[i]
-            if not line or line == QUOTE_MARK or len(joined) > 500:
-                break
-            if line.startswith(">") and (i < k or not _closes_address(self.low, i)):
-                break
-            joined = f"{line} {joined}".strip()
-            opens = line.lstrip(_EDGES).startswith(words.ON) or line[0].isdigit()
-            if (opens or k - i < 2) and is_attribution(joined.strip(_EDGES), quoted_next):
-                best = i
-                if opens:
-                    break
-            elif best >= 0:
-                break
-        return best
-
-
-def _closes_address(low: list[str], i: int) -> bool:
-    """`<x@y.test` and `>:` on the next line: the sign is no quote."""
-    return i > 0 and low[i - 1].count("<") > low[i - 1].count(">") and len(low[i]) < 40
-
-
-def ends_with_verb(line: str) -> bool:
-    return line.rstrip(":： .*_-–—").endswith(words.WROTE)
-
-
-def is_attribution(joined: str, quoted_next: bool) -> bool:
-    """`Em qua., 5 de nov. de 2025 às 10:22, X <x@y> escreveu:` is; `Ele escreveu:` only above a `>` line.
-
-    joined: the lines as one, lower-case, without dashes around.
-    """
-    if not joined:
-        return False
-    core = joined.rstrip(":： ")
-    at_end = core.endswith(words.WROTE)
-    verb = at_end or any(f" {word} " in joined for word in words.WROTE_INSIDE)
-    dated = _TIME.search(joined) is not None
-    address = "@" in joined
-    opens = joined.startswith(words.ON)
-    if quoted_next:
-        return at_end or (dated and (address or verb or opens))
-    if address and dated and core.endswith((">", ")", '"')):
-        return True
-    bracketed = "<" in joined or "(" in joined
-    if at_end and address and (opens or bracketed):
-        return True
-    return verb and dated and (opens or bracketed or joined[0].isdigit())
 
 
 def _quote_start(view: _View) -> int:
@@ -165,16 +134,18 @@ def _quote_start(view: _View) -> int:
             continue
         if not written and _between_dashes(line, words.FORWARDED):
             return len(view.low)
+        if not written and view.marker and _is_marker(line) and not view.quoted[i]:
+            continue  # he wrote below our marker: look for the quote further down
         if _starts_quote(view, i):
             if not _answered_below(view, i):
                 hard = i
                 break
-            if i in view.attributions:
+            if i in view.attributions or view.quoted[i]:
                 continue
         written = True
     if hard < len(view.low) and not written and not any(view.quoted[:hard]):
         return len(view.low)
-    return _trailing_quote(view, hard)
+    return _trailing_indent(view, _trailing_quote(view, hard))
 
 
 def _is_marker(line: str) -> bool:
@@ -188,7 +159,7 @@ def _starts_quote(view: _View, i: int) -> bool:
         return True
     if _between_dashes(line, words.ORIGINAL) or _between_dashes(line, words.FORWARDED):
         return True
-    bare = line.strip(_EDGES)
+    bare = line.strip(EDGES)
     if line[0] in _RULE and (not bare or (line[-1] in _RULE and len(bare) < 60)) and len(line) >= 4:
         after = view.next_text(i + 1)
         return after < len(view.low) and _header_block(view.low, after)
@@ -198,10 +169,10 @@ def _starts_quote(view: _View, i: int) -> bool:
 def _between_dashes(line: str, phrases: tuple[str, ...]) -> bool:
     if line[:1] not in _RULE and line[-1:] != ":":
         return False
-    core = line.strip("-_=*–—> \t:.")
+    core = line.strip("-_=*–—‐> \t:.")
     if len(core) > 60 or not core.startswith(phrases):
         return False
-    return line.strip("*_ ")[:2] in ("--", "==", "––", "——", "- ") or line[:2] == "__" or line.startswith(core)
+    return line.strip("*_ ")[:2] in ("--", "==", "––", "——", "‐‐", "- ") or line[:2] == "__" or line.startswith(core)
 
 
 def _field(line: str) -> str:
@@ -217,6 +188,10 @@ def _header_block(low: list[str], i: int) -> bool:
     name = _field(low[i])
     if name not in words.FROM and name not in words.OTHERS:
         return False
+    if name in words.FROM and len(low[i]) > _LONG_FIELD:  # a converter made one line of the block
+        names = _FIELDS.findall(low[i][:800])
+        if sum(" ".join(found.split()) in words.OTHERS for found in names) >= 3:
+            return True
     senders, others, seen, strange = 0, 0, 0, 0
     for line in low[i : i + 14]:
         if not line:
@@ -233,6 +208,8 @@ def _header_block(low: list[str], i: int) -> bool:
 
 def _answered_below(view: _View, i: int) -> bool:
     """Line i introduces `>` lines with own text between or below them: answers between the lines. Keep all of it."""
+    if view.quoted[i]:  # our own marker, quoted: it stands in front of the lines that it introduces
+        return view.own_text(i, view.last_quoted + 1) or view.tail
     if view.low[i] == QUOTE_MARK:
         i = view.next_text(i + 1)
         end = view.attributions.get(i, i)
@@ -240,19 +217,24 @@ def _answered_below(view: _View, i: int) -> bool:
         end = view.attributions.get(i, 0)
     if not end or not view.quoted_next(end):
         return False
-    return view.own_text(end, view.last_quoted + 1) or view.tail()
+    return view.own_text(end, view.last_quoted + 1) or view.tail
 
 
 def _leading_quote(view: _View, cut: int) -> int:
-    """Where the author's text begins when he answers below one attributed quote at the very top; 0 otherwise."""
+    """Where the author's text begins when he answers below one attributed quote at the very top; 0 otherwise.
+
+    Where only the attribution can be told from what follows, only that line goes.
+    """
     first = view.next_text(0)
     while first < cut and view.low[first] == QUOTE_MARK:
         first = view.next_text(first + 1)
     if first not in view.attributions:
         return 0
     start = view.next_text(view.attributions[first])
-    if start >= cut or not view.quoted[start]:
+    if start >= cut:
         return 0
+    if not view.quoted[start]:
+        return start if view.unmarked() else 0
     end = start
     while end < cut and (view.quoted[end] or not view.low[end]):
         end += 1
@@ -264,7 +246,7 @@ def _leading_quote(view: _View, cut: int) -> int:
 def _trailing_quote(view: _View, end: int) -> int:
     """Take a run of `>` lines at the end off, with the attribution above it."""
     tail = end
-    if end == len(view.low) and view.last_quoted >= 0 and not view.tail():
+    if end == len(view.low) and view.last_quoted >= 0 and not view.tail:
         tail = view.last_quoted + 1
     k = tail
     while k > 0 and (not view.low[k - 1] or view.quoted[k - 1] or view.low[k - 1] == QUOTE_MARK):
@@ -275,36 +257,21 @@ def _trailing_quote(view: _View, end: int) -> int:
     return start if view.own_text(0, start) else end
 
 
-def signature_start(lines: list[str], *, anywhere: bool = False) -> int:
-    """Index where the signature begins: `-- `, a list's footer, or the line an app adds (`Enviado do meu iPhone`).
+def _trailing_indent(view: _View, end: int) -> int:
+    """Take an indented block (a bare `<blockquote>`) at the end off where something says that it is a quote.
 
-    anywhere: also at the very top (what follows a quote may be nothing but a signature).
+    Its attribution stands in it; or it is the last of several that answers were given to; or it is indented twice and
+    a quote follows. A block that is announced (`Passo 2:`) is the author's, like every single one.
     """
-    size = len(lines)
-    written = anywhere
-    for i, line in enumerate(lines):
-        bare = line.rstrip()
-        if written and (bare in ("--", "- --") or (bare[:2] == "__" and _list_footer(lines, i))):
-            return i
-        written = written or bool(bare)
-    below = 0
-    for i in range(size - 1, -1, -1):
-        line = lines[i].strip().lower().lstrip("*_[< ")
-        if not line:
-            continue
-        if line.startswith(words.SENT_FROM) and _app_line(line):
-            return i
-        below += 1
-        if below > 4:
-            break
-    return size
-
-
-def _app_line(line: str) -> bool:
-    """Short, or with a link: `Enviado do meu iPhone`, not `Sent from my desk, which is easier than the phone.`"""
-    return "http" in line or (len(line) < 80 and not (line.endswith(".") and "," in line))
-
-
-def _list_footer(lines: list[str], i: int) -> bool:
-    near = " ".join(lines[i + 1 : i + 4]).lower()
-    return "mailing list" in near or "unsubscribe" in near or "listinfo" in near or "lista de discussão" in near
+    k = end
+    while k > 0 and (not view.low[k - 1] or view.indented[k - 1]):
+        k -= 1
+    if k == 0 or not any(view.indented[k:end]):
+        return end
+    first = view.next_text(k)
+    if first < end and opens_with_attribution(view.low[first]):
+        return k
+    if view.low[k - 1].endswith(":"):
+        return end
+    quote_below = end < len(view.low) and view.indented[first] > 1
+    return k if quote_below or any(view.indented[:k]) else end

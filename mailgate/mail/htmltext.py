@@ -11,10 +11,12 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser
 
-from mailgate.mail.body import QUOTE_MARK
+from mailgate.mail import htmlmarks
+from mailgate.mail.attribution import INDENT_MARK, QUOTE_MARK, ends_with_verb, is_attribution
 from mailgate.mail.html import too_complex
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.phrases import words
+from mailgate.mail.signature import SIGN_END, SIGN_MARK
 
 _SKIP = words(
     """
@@ -31,47 +33,34 @@ _BLOCK = _PARAGRAPH | words(
     section summary tr caption body tbody thead tfoot
     """
 )
-_QUOTE_TAGS = frozenset({"div", "hr", "blockquote", "span", "table"})
-#: Without one of these in its source a page hides nothing, and looking at every attribute can be spared.
-_HIDING = ("display", "visibility", "hide", "hidden", "font-size:0", "font-size: 0")
 _SPACE = re.compile(r"[ \t\n\r\f\u00a0]+")
 _TAG = re.compile(r"<[^<>]{0,5000}>?")
-_AFTER_IDS = ("divrplyfwdmsg", "appendonsend", "mail-editor-reference-message-container", "ms-outlook-mobile-reference")
-_QUOTE_CLASSES = (
-    "gmail_quote",
-    "yahoo_quoted",
-    "protonmail_quote",
-    "zmail_extra",
-    "gmail_extra_quote",
-    "moz-cite-prefix",
-    "wordsection1_quote",
-    "tutanota_quote",
-    "front-quote",
-    "hey-quote",
-)
+_INDENT = INDENT_MARK + "   "
+_MARKS = frozenset({QUOTE_MARK, SIGN_MARK, SIGN_END})
 
 
 def to_text(html: str, limits: MailLimits | None = None) -> str:
     """Readable text of an HTML body; what is too complex for a tree has its tags taken out."""
-    return _tidy(_render(html, limits or MailLimits(), marks=False))
+    return _tidy(_render(html, limits or MailLimits(), marks=False).replace(INDENT_MARK, " "))
 
 
 def marked_text(html: str, limits: MailLimits) -> str:
-    """The same with a `QUOTE_MARK` line wherever the markup says that a quote begins."""
+    """The same with lines (`QUOTE_MARK`, `SIGN_MARK`) wherever the markup says that a quote or a signature begins."""
     return _tidy(_render(html, limits, marks=True))
 
 
 def without_marks(text: str) -> str:
     """`marked_text` as `to_text` gives it."""
-    if QUOTE_MARK not in text:
+    if QUOTE_MARK not in text and SIGN_MARK not in text and INDENT_MARK not in text:
         return text
-    return _tidy("\n".join(line for line in text.split("\n") if line != QUOTE_MARK))
+    lines = (line for line in text.split("\n") if line not in _MARKS)
+    return _tidy("\n".join(lines).replace(INDENT_MARK, " "))
 
 
 def may_quote(html: str) -> bool:
-    """A cheap look whether the markup could say where a quote begins."""
+    """A cheap look whether the markup could say where a quote or a signature begins."""
     low = html.lower()
-    return "<blockquote" in low or any(sign in low for sign in (*_AFTER_IDS, *_QUOTE_CLASSES, "border-top:solid"))
+    return any(sign in low for sign in htmlmarks.SIGNS)
 
 
 def _render(html: str, limits: MailLimits, marks: bool) -> str:
@@ -80,7 +69,7 @@ def _render(html: str, limits: MailLimits, marks: bool) -> str:
         return stdlib_html.unescape(_TAG.sub(" ", html))[: limits.text_bytes]
     tree = LexborHTMLParser(html)
     low = html.lower()
-    writer = _Writer(marks, hides=any(sign in low for sign in _HIDING))
+    writer = _Writer(marks, any(sign in low for sign in htmlmarks.HIDING), marks or "<blockquote" in low)
     if tree.body is not None:
         _walk(tree.body, writer)
     return writer.text()
@@ -89,12 +78,17 @@ def _render(html: str, limits: MailLimits, marks: bool) -> str:
 class _Writer:
     """Lines under construction."""
 
-    def __init__(self, marks: bool, hides: bool) -> None:
+    def __init__(self, marks: bool, hides: bool, looks: bool) -> None:
         self.hides = hides
+        self.looks = looks
         self.lines: list[str] = []
         self.line: list[str] = []
         self.marks = marks
         self.quotes = 0
+        self.indents = 0
+        self.kinds: list[bool] = []
+        self.cited = False
+        self.signatures: list[int] = []
         self.pre = 0
         self.lists: list[int] = []
 
@@ -116,25 +110,66 @@ class _Writer:
         joined = joined.rstrip() if self.pre else _SPACE.sub(" ", joined).strip()
         self.line = []
         if joined or force:
-            self.lines.append("> " * min(self.quotes, 6) + joined if self.quotes else joined)
+            self.lines.append(self._prefix() + joined if self.kinds and (joined or self.quotes) else joined)
 
     def blank(self) -> None:
         self.newline()
         if self.lines and self.lines[-1].strip("> "):
             self.lines.append("> " * min(self.quotes, 6) if self.quotes else "")
 
-    def end_quote(self) -> None:
+    def _prefix(self) -> str:
+        return "> " * min(self.quotes, 6) or _INDENT * min(self.indents, 6)
+
+    def begin_block(self, attributes: dict[str, str | None]) -> None:
+        """A `<blockquote>`: a quote when the markup or the attribution above it says so, else only indented."""
+        quoted = self.cited or self.quotes > 0 or htmlmarks.is_quote_block(attributes) or self._attributed()
+        self.kinds.append(quoted)
+        self.quotes += quoted
+        self.indents += not quoted
+
+    def _attributed(self) -> bool:
+        """Whether the last lines are an attribution."""
+        near: list[str] = []
+        for line in reversed(self.lines[-6:]):
+            if line.startswith(("> ", INDENT_MARK)) or line in _MARKS or len(line) > 400:
+                break
+            if not line:
+                continue
+            near.insert(0, line.lower())
+            if len(near) == 1 and not (near[0].endswith(":") or ends_with_verb(near[0])):
+                return False
+            if is_attribution(" ".join(near), quoted_next=True):
+                return True
+        return False
+
+    def end_block(self) -> None:
         """Back to the outer level; no `>` without words at the end of a quote."""
         self.newline()
-        while self.lines and self.lines[-1] and not self.lines[-1].strip("> "):
+        while self.lines and self.lines[-1] and not self.lines[-1].strip("> " + INDENT_MARK):
             self.lines.pop()
-        self.quotes -= 1
+        if self.kinds.pop():
+            self.quotes -= 1
+        else:
+            self.indents -= 1
         self.blank()
 
     def mark(self) -> None:
+        self.cited = True
         if self.marks and not self.quotes:
             self.blank()
             self.lines.append(QUOTE_MARK)
+
+    def begin_signature(self, node_id: int) -> None:
+        if self.marks and not self.quotes and not self.signatures:
+            self.blank()
+            self.lines.append(SIGN_MARK)
+            self.signatures.append(node_id)
+
+    def end_signature(self, node_id: int) -> None:
+        if self.signatures and self.signatures[-1] == node_id:
+            self.signatures.pop()
+            self.newline()
+            self.lines.append(SIGN_END)
 
     def text(self) -> str:
         self.newline()
@@ -173,18 +208,14 @@ def _enter(node: Any, out: _Writer) -> bool:
     if tag == "br":
         out.newline(force=True)
         return False
-    if out.hides or (out.marks and tag in _QUOTE_TAGS):
-        attributes = node.attributes
-        if attributes and out.hides and _hidden(attributes):
-            return False
-        if attributes and tag in _QUOTE_TAGS and _begins_quote(tag, attributes):
-            out.mark()
+    if (out.hides or (out.looks and tag in htmlmarks.QUOTE_TAGS)) and not _look(node, tag, out):
+        return False
     if tag in _PARAGRAPH and not (tag in ("ul", "ol") and out.lists):
         out.blank()
     elif tag in _BLOCK:
         out.newline()
     if tag == "blockquote":
-        out.quotes += 1
+        out.begin_block(node.attributes)
     elif tag == "pre":
         out.pre += 1
     elif tag in ("ul", "ol"):
@@ -195,6 +226,21 @@ def _enter(node: Any, out: _Writer) -> bool:
         out.line.append("  " if out.line and not out.line[-1].endswith(" ") else "")
     elif tag == "hr":
         out.lines.append("")
+    return True
+
+
+def _look(node: Any, tag: str, out: _Writer) -> bool:
+    """Note what the attributes say of quote and signature; False when the element is hidden."""
+    attributes = node.attributes
+    if not attributes:
+        return True
+    if out.hides and htmlmarks.hidden(attributes):
+        return False
+    if out.looks and tag in htmlmarks.QUOTE_TAGS:
+        if htmlmarks.begins_quote(tag, attributes):
+            out.mark()
+        elif out.marks and htmlmarks.is_signature(attributes):
+            out.begin_signature(node.mem_id)
     return True
 
 
@@ -212,11 +258,13 @@ def _leave(node: Any, out: _Writer) -> None:
     if tag == "a":
         _link(node, out)
     if tag == "blockquote":
-        out.end_quote()
+        out.end_block()
     elif tag in _PARAGRAPH and not (tag in ("ul", "ol") and len(out.lists) > 1):
         out.blank()
     elif tag in _BLOCK:
         out.newline()
+    if out.signatures:
+        out.end_signature(node.mem_id)
     if tag == "pre":
         out.pre -= 1
     elif tag in ("ul", "ol") and out.lists:
@@ -233,40 +281,6 @@ def _link(node: Any, out: _Writer) -> None:
     if not said or bare in said.lower() or said.lower().rstrip("/").endswith(bare):
         return
     out.line.append(f" <{href}> ")
-
-
-def _hidden(attributes: dict[str, str | None]) -> bool:
-    if "hidden" in attributes:
-        return True
-    style = attributes.get("style")
-    if not style:
-        return False
-    plain = style.replace(" ", "").lower()
-    return (
-        "display:none" in plain
-        or "visibility:hidden" in plain
-        or "mso-hide:all" in plain
-        or "font-size:0px" in plain
-        or "font-size:0;" in plain
-        or plain.endswith("font-size:0")
-    )
-
-
-def _begins_quote(tag: str, attributes: dict[str, str | None]) -> bool:
-    """Whether a mail client's markup says: from here on it is quoted (Gmail, Outlook, Yahoo, Apple, Thunderbird)."""
-    name = (attributes.get("id") or "").lower().removeprefix("x_")
-    if name and name.startswith(_AFTER_IDS):
-        return True
-    classes = (attributes.get("class") or "").lower()
-    if classes and any(word in classes for word in _QUOTE_CLASSES):
-        return True
-    if tag == "hr" and name == "stopspelling":
-        return True
-    style = attributes.get("style")
-    if tag == "div" and style and "border-top" in style:
-        plain = style.replace(" ", "").lower()
-        return plain.startswith("border:none;border-top:solid#") and "1.0pt;padding:3.0pt" in plain
-    return False
 
 
 def _tidy(text: str) -> str:

@@ -21,8 +21,8 @@ WROTE = phrases(
     написал(а) | написала | пише | написав | написа | yazdı | şunu yazdı | a scris | írta | ezt írta | έγραψε |
     viết | đã viết | menulis | va escriure | idatzi du | rašė | rakstīja | je napisao | je napisao/la | napisao
     je | je napisal | כתב | כתב/ה | כתבה | كتب | نوشت | ने लिखा | 写道 | 寫道 | 書きました
-    | のメール | 님이 작성 | 작성 | เขียน |
-    said | shared this
+    | のメール | 님이 작성 | 작성 | เขียน | เขียนว่า |
+    said | sent | enviou | envió | shared this
     """
 )
 
@@ -34,11 +34,19 @@ WROTE_INSIDE = phrases(
     """
 )
 
+#: How an attribution without date begins (IMP and Horde, SquirrelMail).
+QUOTING = phrases(
+    """
+    citando_ | quoting_ | zitat von_ | mensagem citada por_ | cita de_ | citat från_ | cytowanie_ | citazione_ |
+    missatge de_ | citerar_ | citerer_ | citát od_ | lainaus_
+    """
+)
+
 #: How an attribution line begins, where it has to be told from a sentence.
 ON = phrases(
     """
     on_ | em_ | no dia_ | na_ | el_ | le_ | am_ | il_ | op_ | den_ | w dniu_ | dnia_ | dne_ | ma_ | la_ | pe_ |
-    în_ | a(z)_ | στις_ | vào_ | pada_ | på_ | at_ | от_ | в_ | on,_ | ter | mån_ | tors_ | fre_ | lør
+    lun_ | ligado_ | în_ | a(z)_ | στις_ | vào_ | pada_ | på_ | at_ | от_ | в_ | on,_ | ter | mån_ | tors_ | fre_ | lør
     """
 )
 
@@ -54,7 +62,10 @@ FROM = frozenset(
 OTHERS = frozenset(
     phrases(
         """
-    a | aan | aihe | an | assunto | asunto | bcc | betreff | cc | cc: | com | copia | copie à | címzett | cópia
+    a | aan | aihe | message du | message de | messaggio del | mensagem de | enviadas | enviadas em | enviados |
+    enviados el | a: | remetente_ | oggetto: | kopi til | kopi | wysłane | sendt dato | temat wiadomości | čas |
+    kopia do | 抄送人 | 收件時間 | 发送日期 | 日期时间
+    | an | assunto | asunto | bcc | betreff | cc | cc: | com | copia | copie à | címzett | cópia
     | către | data | data de envio | data e hora | date | date sent | date: | dato | datum | do | elküldve |
     emne | enviada | enviada em | enviado | enviado a | enviado el | enviado em | enviado(s) | envoyé | fecha |
     fecha de envío | gesendet | gönderilen | importance | importância | inviato | kime | komu | konu | kopie |
@@ -78,7 +89,9 @@ ORIGINAL = phrases(
     alkuperäinen viesti | oryginalna wiadomość | wiadomość oryginalna | původní zpráva | eredeti üzenet | mesaj
     original | исходное сообщение | исходное письмо | пересылаемое сообщение | özgün ileti | orijinal mesaj |
     原始邮件 | 原始郵件 | 原郵件 | 元のメッセージ | original-nachricht | reply message
-    | resposta original | izvorna poruka
+    | resposta original | izvorna poruka | mensagem anterior | mensagem citada | mensaje anterior | mensaje citado |
+    texto original | original mail | original e-mail | original email | messaggio precedente | 원본 메일 | 原始信件 |
+    original-nachricht
     """
 )
 FORWARDED = phrases(
@@ -88,25 +101,20 @@ FORWARDED = phrases(
     message réexpédié | début du message transféré | weitergeleitete nachricht | anfang der weitergeleiteten
     nachricht | messaggio inoltrato | inizio messaggio inoltrato | doorgestuurd bericht | begin doorgestuurd
     bericht | vidarebefordrat meddelande | videresendt meddelelse | przekazana wiadomość | přeposlaná zpráva |
-    пересылаемое сообщение | 转发邮件 | 転送メッセージ
+    пересылаемое сообщение | 转发邮件 | 転送メッセージ | mensagem reencaminhada | início da mensagem reencaminhada |
+    mensaje remitido | wiadomość przekazana dalej | начало переадресованного сообщения | 轉寄郵件 | 转发的邮件
     """
 )
 
-#: Lines that a phone or an app adds below the text.
-SENT_FROM = phrases(
+#: What says that answers stand within a quote that has no `>`: nothing of it is taken off then.
+WITHIN = phrases(
     """
-    sent from my_ | sent from mail for | sent from outlook | sent from yahoo | sent from samsung | sent from
-    proton | sent from gmail | sent from the_ | sent from iphone | sent from ipad | sent from a_ | sent from_ |
-    sent with_ | sent via_ | sent by_ | get outlook for_ | download outlook | obter o outlook para | obter
-    outlook para | baixe o outlook | obtener outlook para | obtenga outlook | descarga outlook | enviado do meu_
-    | enviado da minha_ | enviado de meu_ | enviado desde mi_ | enviado desde_ | enviado de mi_ | enviado do_ |
-    enviado da_ | enviado de_ | enviado a partir d | enviado via_ | enviado por outlook | enviado pelo_ |
-    enviado com_ | envoyé de mon_ | envoyé depuis_ | envoyé à partir d | télécharger outlook | obtenir outlook |
-    von meinem_ | gesendet von_ | gesendet mit_ | diese nachricht wurde von meinem | inviato da_ | inviato dal_
-    | scarica outlook | verstuurd vanaf_ | verzonden vanaf_ | skickat från_ | sendt fra_ | sendt med_ | wysłane
-    z_ | odesláno z_ | odoslané z_ | lähetetty_ | отправлено с_ | отправлено из_ | надіслано з_ | iphone'umdan
-    gönderildi | iphone’umdan gönderildi | iphoneから送信 | ipadから送信 | 从我的 iphone 发送
-    | 发自我的 | 傳送自 | 從我的 iphone 傳送 |
-    나의 iphone에서 보냄 | trimis de pe_ | sendt frå_ | enviat des d | nire iphone
+    respostas abaixo | respostas em_ | respondi abaixo | respondo abaixo | respondido abaixo | respondidas abaixo |
+    comentários abaixo | comentarios abaixo | em vermelho | em azul | em verde | em negrito | nas entrelinhas |
+    entre as linhas | no corpo do e-mail | no corpo do email | answers below | replies below | comments below |
+    responses below | answered below | see inline | comments inline | replies inline | answers inline | inline below |
+    in red below | below in red | in blue | in red | respuestas abajo | respuestas debajo | respondo abajo |
+    comentarios abajo | en rojo | en azul | réponses ci-dessous | en rouge | en bleu | antworten unten | in rot |
+    risposte sotto | in rosso
     """
 )

@@ -85,7 +85,7 @@ def test_text_of_a_page() -> None:
       três</p><ul><li>a</li><li>b<ol><li>c</li></ol></li></ul><p>veja <a href="https://x.test/y">aqui</a> e
       <a href="https://x.test">x.test</a></p><table><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></table>
       <div style="display:none">oculto</div><pre>a
-  b</pre><blockquote>dito</blockquote>fim<br>mesmo</body></html>"""
+  b</pre><blockquote type="cite">dito</blockquote>fim<br>mesmo</body></html>"""
     assert to_text(page) == (
         "Olá\n\nUm dois três\n\n- a\n- b\n1. c\n\nveja aqui <https://x.test/y> e x.test\n\n1 2\n3\n\n"
         "a\n  b\n\n> dito\n\nfim\nmesmo"
