@@ -179,7 +179,7 @@ def _alternative(part: Part, found: _Found) -> list[_Piece]:
 
 
 def _joined_text(pieces: list[_Piece], limits: MailLimits) -> str:
-    """The text of all pieces; what comes from HTML keeps its `QUOTE_MARK` lines for `_reply`."""
+    """The text of all pieces; what comes from HTML keeps its `QUOTE_MARK` lines for `answer.split`."""
     shown = []
     for piece in pieces:
         text = piece.plain
