@@ -111,8 +111,9 @@ def _author(author: dict[str, Any], facts: dict[str, Any], speaker: Translator) 
         auth = mail["auth"]
         results = f"SPF {auth['spf']} {auth['spf_domain']}, DKIM {auth['dkim']} {auth['dkim_domain']}"
         yield Line(f"  {' '.join(results.split())}, DMARC {auth['dmarc']}".replace(" ,", ","), _QUIET)
-        if mail["kind"] != "human":
-            yield Line("  " + _say(speaker, "kind", kind=mail["kind"], why=mail["kind_reason"]))
+        if mail["kind_reason"]:
+            kind = _word(speaker, "kind_word", mail.get("fine_kind") or mail["kind"])
+            yield Line("  " + _say(speaker, "kind", kind=kind, why=mail["kind_reason"]))
         if mail["defects"]:
             yield Line("  " + _say(speaker, "defects", defects=", ".join(mail["defects"])), _QUIET)
 

@@ -112,6 +112,8 @@ class MailFacts:
     over_limit: str
     defects: tuple[str, ...]
     headers: tuple[tuple[str, str], ...] = ()
+    fine_kind: str = ""  # out_of_office, newsletter, …: `Screening.fine`
+    counts: bool = True  # whether it is somebody's word about a ticket
 
 
 @dataclass(frozen=True, slots=True)

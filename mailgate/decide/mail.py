@@ -7,7 +7,7 @@ from dataclasses import replace
 from mailgate.decide.agentmail import agent_mail
 from mailgate.decide.author import who
 from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is_support, status_after
-from mailgate.decide.decision import Action, AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
+from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.opening import open_ticket
 from mailgate.decide.ruling import Book, Ruling, rule
@@ -21,7 +21,7 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
     if stopped is not None:
         return stopped
     thread = choose(facts, author)
-    if mail.kind == "auto_reply" and not (thread.kind == "new" and _may_be_news(mail)):
+    if (mail.kind == "auto_reply" or not mail.counts) and not (thread.kind == "new" and _may_be_news(mail)):
         return _automatic(facts, mail, author, thread)
     over = _over_limits(facts, author, thread)
     if over is not None:
@@ -87,7 +87,10 @@ def _returned(facts: Facts, mail: MailFacts, author: AuthorFinding) -> Decision:
 def _may_be_news(mail: MailFacts) -> bool:
     """A ticket, without any automatic answer: a machine wrote of its own accord (a monitor, a shop), or nothing but
     words of the subject speaks for a machine, and people write those too (`Férias do mês não calculam`)."""
-    return "auto-generated" in mail.kind_reason.lower() or mail.kind_reason.startswith("Subject:")
+    if mail.fine_kind in ("receipt", "calendar", "feedback"):
+        return False
+    told = mail.kind in ("list", "bulk") or "auto-generated" in mail.kind_reason.lower()
+    return told or mail.kind_reason.startswith("Subject:")
 
 
 def _automatic(facts: Facts, mail: MailFacts, author: AuthorFinding, thread: ThreadChoice) -> Decision:
@@ -95,12 +98,14 @@ def _automatic(facts: Facts, mail: MailFacts, author: AuthorFinding, thread: Thr
     why = f"automatic mail: {mail.kind_reason}"
     if thread.kind != "existing":
         return decision_of(facts, Outcome.AUTOMATIC, "", why, replace(thread, kind="none"), author, automatic=True)
+    seen = Remark("automatic", {"reason": mail.kind_reason, "kind": mail.fine_kind})
+    if mail.fine_kind == "receipt" or not mail.reply.strip():
+        return decision_of(facts, Outcome.AUTOMATIC, "", why, thread, author, actions=(seen,), automatic=True)
     note = AddComment(
         CommentKind.NOTE, Role.SYSTEM, Channel.MAIL, author.name, author.address, author.verified, mail.reply,
         author.person_id,
     )  # fmt: skip
-    actions: tuple[Action, ...] = (note, Remark("automatic", {"reason": mail.kind_reason}))
-    return decision_of(facts, Outcome.AUTOMATIC, "", why, thread, author, actions=actions, automatic=True)
+    return decision_of(facts, Outcome.AUTOMATIC, "", why, thread, author, actions=(note, seen), automatic=True)
 
 
 def _over_limits(facts: Facts, author: AuthorFinding, thread: ThreadChoice) -> Decision | None:

@@ -93,6 +93,8 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         kind=reading.screening.kind,
         kind_reason=reading.screening.reason,
         may_answer=reading.screening.may_answer,
+        fine_kind=reading.screening.fine,
+        counts=reading.screening.counts,
         bounce=reading.bounce,
         bounce_identity=bounce_identity,
         language=message.language,

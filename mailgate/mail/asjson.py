@@ -34,6 +34,8 @@ def as_json(file: str, mail: ReadMail) -> dict[str, Any]:
             "is_bounce": screening.is_bounce,
             "is_list": screening.is_list,
             "reason": screening.reason or None,
+            "kind": screening.fine,
+            "may_answer": screening.may_answer,
         },
         "bounce": _bounce(mail.bounce),
         "marks": [{"kind": m.kind, "detail": m.detail} for m in message.marks],

@@ -67,6 +67,19 @@ def read_bounce(root: Part, *, mail_from: str | None = None) -> Bounce | None:
     return _bounce(root, listed, notice)
 
 
+def evidence(root: Part) -> str:
+    """By what a mail that is a report showed itself, for people: the strongest of the signs."""
+    if any(part.content_type in REPORT_TYPES for part in root.walk()):
+        return "message/delivery-status"
+    if root.get("x-failed-recipients"):
+        return "X-Failed-Recipients"
+    if root.content_type == "multipart/report":
+        return "multipart/report"
+    if _is_machine(root):
+        return f"From: {one_line(decode_words(root.get('from')[:200]))[:80]}"
+    return "the words of a delivery report"
+
+
 # --- is it one? -------------------------------------------------------------------------------------------------------
 
 

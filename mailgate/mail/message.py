@@ -60,12 +60,16 @@ class Screening:
     """What kind of mail this is, and the evidence.
 
     kind: human | auto_reply | bulk | list | dsn | loop. reason: the header or phrase that decided, "" for human.
-    may_answer: whether an automatic answer is right (RFC 3834 §2).
+    may_answer: whether an automatic answer is right (RFC 3834 §2). fine: human | auto_reply | out_of_office |
+    delivery_report | delay | challenge | list | bulk | newsletter | loop | feedback | receipt | calendar.
+    counts: whether it is somebody's word about a ticket; what is not reopens nothing and resets no timer.
     """
 
     kind: str
     reason: str = ""
     may_answer: bool = True
+    fine: str = "human"
+    counts: bool = True
 
     @property
     def is_auto_reply(self) -> bool:

@@ -16,7 +16,7 @@ from mailgate.mail.headers import Addressing, decode_words, message_id, message_
 from mailgate.mail.language import guess
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.message import Bounce, ParsedMessage, Screening
-from mailgate.mail.screen import screen
+from mailgate.mail.screen import Content, screen
 
 _STRUCTURED = frozenset(
     {"message-id", "in-reply-to", "references", "content-type", "received", "dkim-signature", "date", "list-id"}
@@ -68,7 +68,12 @@ def read_mail(
         author=addressing.from_.address if addressing.from_ else "",
         subject=subject,
         mail_from=mail_from,
-        is_dsn=bounce is not None,
+        content=Content(
+            report=dsn.evidence(root) if bounce is not None else "",
+            delayed=bounce is not None and bounce.action == "delayed",
+            answered=any(mark.kind == "invitation_answered" for mark in body.marks),
+            text=body.reply,
+        ),
         own_id=own_domains_ids,
         message_id=own_id,
         list_id=list_id,

@@ -92,3 +92,73 @@ def test_our_own_group_address_is_no_list() -> None:
 def test_our_own_mail_coming_back_is_a_loop() -> None:
     result = screened(own_domains_ids=lambda message_id: message_id == "1@cliente.test")
     assert (result.kind, result.may_answer) == ("loop", False)
+
+
+def mail(header: str, body: str = "oi", subject: str = "Impressora", **more: object) -> Screening:
+    raw = f"From: ana@cliente.test\r\nSubject: {subject}\r\n{header}\r\n{body}\r\n".encode()
+    return read_mail(raw, MailLimits(), mail_from="ana@cliente.test", **more).screening  # type: ignore[arg-type]
+
+
+INVITED = "Content-Type: multipart/alternative; boundary=b\r\n"
+ANSWER = (
+    "--b\r\nContent-Type: text/plain\r\n\r\n{}\r\n--b\r\nContent-Type: text/calendar; method=REPLY\r\n\r\n"
+    "BEGIN:VCALENDAR\r\nMETHOD:REPLY\r\nBEGIN:VEVENT\r\nSUMMARY:Visita\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n--b--"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "subject", "fine", "evidence"),
+    [
+        ("Auto-Submitted: auto-replied (vacation)\r\n", "oi", "Re: x", "out_of_office", "Auto-Submitted: auto-replied"),
+        ("Auto-Submitted: auto-replied\r\n", "Estarei ausente ate segunda", "Re: x", "out_of_office", "Auto-Submitted"),
+        ("Auto-Submitted: auto-generated\r\n", "I am out of office", "Re: x", "auto_reply", "auto-generated"),
+        ("X-Autorespond: yes\r\n", "Recebemos seu pedido", "Re: x", "auto_reply", "x-autorespond"),
+        ("Precedence: auto_reply\r\n", "oi", "Fuera de la oficina", "out_of_office", "Precedence"),
+        ("", "oi", "Ausência temporária: Re: x", "out_of_office", "Subject: ausência temporária"),
+        ("", "oi", "Por favor, x", "human", ""),
+        ("", "Clique para entregar", "Confirme sua mensagem para Ana", "challenge", "Subject: confirme sua mensagem"),
+        ("X-Challenge: 1\r\n", "oi", "x", "challenge", "x-challenge"),
+        ("", "", "Lida: pedido", "receipt", "Subject: lida"),
+        ("", "Preciso de ajuda com isto", "Lido: pedido", "human", ""),
+        (INVITED, ANSWER.format(""), "Aceito: Visita", "calendar", "METHOD:REPLY"),
+        ("List-Id: <a.b.test>\r\nList-Post: <mailto:a@b.test>\r\n", "oi", "x", "list", "list-id"),
+        ("List-Unsubscribe: <mailto:u@b.test>\r\n", "oi", "x", "newsletter", "list-unsubscribe"),
+        ("X-Campaign-Id: 7\r\n", "oi", "x", "newsletter", "x-campaign-id"),
+        ("Precedence: bulk\r\n", "oi", "x", "bulk", "Precedence: bulk"),
+        ("X-OTRS-Loop: yes\r\n", "oi", "x", "human", "another ticket system: x-otrs-loop"),
+    ],
+)
+def test_the_kind_and_what_decided_it(header: str, body: str, subject: str, fine: str, evidence: str) -> None:
+    found = mail(header, body, subject)
+    assert found.fine == fine
+    assert evidence in found.reason
+    assert found.may_answer is (not found.reason)
+
+
+def test_what_is_nobodys_word() -> None:
+    for header in (
+        "Auto-Submitted: auto-replied\r\n",
+        "List-Unsubscribe: <mailto:u@b.test>\r\n",
+        "Precedence: bulk\r\n",
+    ):
+        assert not mail(header).counts, header
+
+
+def test_what_is_somebodys_word_though_nothing_answers_it() -> None:
+    for header in (
+        "List-Id: <a.b.test>\r\nList-Post: <mailto:a@b.test>\r\n",  # a person writes through a list
+        "List-Unsubscribe: <mailto:u@b.test>\r\nIn-Reply-To: <n1@example.test>\r\n",  # answers by a sales tool
+        "Feedback-ID: 1:x\r\n",  # some relays put it on every mail
+        "X-RT-Loop-Prevention: x\r\n",  # a person writes in another ticket system
+    ):
+        found = mail(header)
+        assert (found.counts, found.may_answer) == (True, False), header
+    assert mail(INVITED, ANSWER.format("Chego mais tarde.")).counts
+
+
+def test_a_delay_is_told_from_a_failure() -> None:
+    raw = "From: MAILER-DAEMON@x.test\nSubject: {}\n\nYour mail to <ana@cliente.test> {}: 451 4.7.1 later\n"
+    late = read_mail(raw.format("Delayed mail", "is delayed and will be retried").encode(), MailLimits()).screening
+    lost = read_mail(raw.format("Undeliverable", "could not be delivered").encode(), MailLimits()).screening
+    assert (late.kind, late.fine) == ("dsn", "delay")
+    assert (lost.kind, lost.fine, lost.reason) == ("dsn", "delivery_report", "From: MAILER-DAEMON@x.test")
