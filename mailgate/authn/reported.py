@@ -56,7 +56,7 @@ def read_reported(headers: bytes, trusted: Collection[str]) -> Reported:
         if _authserv_id(value) not in wanted:
             continue
         # From here on there is no second chance: were a malformed field passed over, a forged one below would speak.
-        return _read(value) if len(value) <= FIELD_BYTES else Reported()
+        return read_value(value)
     return Reported()
 
 
@@ -66,9 +66,13 @@ def _authserv_id(value: str) -> str:
     return re.split(r"[\s;(]", bare, maxsplit=1)[0].strip('"').lower()
 
 
-def _read(value: str) -> Reported:
+def read_value(value: str) -> Reported:
+    """A field's unfolded value, whoever wrote it; empty when it is too long or malformed. Never raises."""
+    if len(value) > FIELD_BYTES:
+        return Reported()
     try:
-        field = authres.AuthenticationResultsHeader.parse_value(value)
+        # The semicolon that some servers put behind the last result is no result (RFC 8601 §2.2).
+        field = authres.AuthenticationResultsHeader.parse_value(value.rstrip(" \t\r\n;"))
     except Exception:  # SyntaxError of authres, RecursionError of nested comments, ...
         return Reported()
     claims = tuple(claim for result in field.results if (claim := _claim(result)) is not None)
@@ -82,7 +86,7 @@ def _claim(result: Any) -> Claim | None:
     said = {f"{prop.type}.{prop.name}".lower(): str(prop.value) for prop in reversed(result.properties)}
     match result.method:
         case "spf":
-            about = said.get("smtp.mailfrom") or said.get("smtp.helo", "")
+            about = said.get("smtp.mailfrom") or said.get("smtp.mail") or said.get("smtp.helo", "")
         case "dkim":
             about = said.get("header.d") or said.get("header.i", "")
         case _:

@@ -1,4 +1,4 @@
-"""Who a mail really is from: SPF, DKIM and DMARC checked here, or reported by a server that is trusted.
+"""Who a mail really is from: SPF, DKIM and DMARC checked here, or reported or sealed (ARC) by a server that is trusted.
 
 `verify` is total: what is broken, missing or unreachable becomes a result, never an exception, and doubt never makes
 a mail more believed. Results in the words of RFC 8601 §2.7.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mailgate.authn.arc import Arc, check_arc
 from mailgate.authn.dkim_check import Dkim, check_dkim
 from mailgate.authn.dmarc import Policy, find_policy
 from mailgate.authn.domains import aligned
@@ -34,16 +35,17 @@ def verify(
     headers_from_count: int,
     resolver: Resolver,
     trusted: Collection[str],
+    trusted_sealers: Collection[str] = (),
     trusted_hop: bool = True,
     dns_seconds: float = DNS_SECONDS,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AuthResults:
-    """SPF, DKIM, DMARC and trusted Authentication-Results of one mail.
+    """SPF, DKIM, DMARC, trusted Authentication-Results and ARC of one mail.
 
     peer: IP address of the SMTP client, "" by pipe or IMAP (then SPF is none). mail_from: "" is the null sender.
     author_domain: of the one From address, None when there is not exactly one. headers_from_count: From fields; two of
-    them are never aligned, for clients differ on which they show (RFC 7489 §6.6.1). trusted: authserv-ids. trusted_hop:
-    False for a peer whose Authentication-Results nobody should believe. dns_seconds: after these every look-up is a
+    them are never aligned, for clients differ on which they show (RFC 7489 §6.6.1). trusted: authserv-ids. trusted_sealers:
+    domains whose ARC seals are believed, over whatever hop they come. trusted_hop: False for a peer whose Authentication-Results nobody should believe. dns_seconds: after these every look-up is a
     temperror; the caller's own deadline must be longer. Never raises.
     """
     wire = split(raw)
@@ -53,7 +55,20 @@ def verify(
     spf = check_spf(peer, helo, mail_from, dns)
     signatures = check_dkim(wire, author, dns)
     reported = read_reported(wire.headers, trusted) if trusted_hop else Reported()
-    return _judge(_Evidence(author, policy, spf, signatures, reported))
+    evidence = _Evidence(author, policy, spf, signatures, reported, tuple(s.lower().strip(".") for s in trusted_sealers))
+    if not evidence.proven():
+        # Only now may a chain tell something new; most mail never pays for it.
+        evidence = replace(evidence, arc=check_arc(wire, dns))
+    return _judge(evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Whose word it is that proves an author: an authserv-id, or the domain of an ARC seal."""
+
+    server: str
+    claim: Claim
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,21 @@ class _Evidence:
     spf: Spf
     signatures: list[Dkim]
     reported: Reported
+    sealers: tuple[str, ...] = ()
+    arc: Arc = Arc()
+
+    def proven(self) -> bool:
+        return self.verified() or self.vouched() is not None
+
+    def verified(self) -> bool:
+        """Whether it was proven here."""
+        return self.spf_aligned() or self.dkim_aligned(self.best_signature())
+
+    def vouched(self) -> Vouched | None:
+        """What proves the author by another's word: of our own border before a sealer far away."""
+        border = (Vouched(self.reported.authserv_id, claim) for claim in self.reported.claims)
+        sealed = (Vouched(s.domain, c, sealed=True) for s in self.arc.believed(self.sealers) for c in s.report.claims)
+        return next((word for word in (*border, *sealed) if self.claim_aligned(word.claim)), None)
 
     def spf_aligned(self) -> bool:
         return self.spf.result == "pass" and aligned(self.spf.domain, self.author, self.policy.strict_spf)
@@ -87,8 +117,7 @@ class _Evidence:
 
 def _judge(evidence: _Evidence) -> AuthResults:
     signature, spf = evidence.best_signature(), evidence.spf
-    verified = evidence.spf_aligned() or evidence.dkim_aligned(signature)
-    vouched = next((claim for claim in evidence.reported.claims if evidence.claim_aligned(claim)), None)
+    verified, vouched = evidence.verified(), evidence.vouched()
     dmarc = _dmarc(evidence, verified)
     claims = {claim.method: claim for claim in reversed(evidence.reported.claims)}
     # What could not be checked here (SPF of a mail fetched by IMAP) is shown as the trusted server reports it.
@@ -96,7 +125,7 @@ def _judge(evidence: _Evidence) -> AuthResults:
         spf = Spf(claim.result, claim.domain)
     if signature.result == "none" and (claim := claims.get("dkim")):
         signature = Dkim(claim.result, claim.domain, claim.selector)
-    if not verified and vouched and dmarc in ("fail", "temperror") and "dmarc" in claims:
+    if not verified and vouched and not vouched.sealed and dmarc in ("fail", "temperror") and "dmarc" in claims:
         dmarc = claims["dmarc"].result
     return AuthResults(
         spf=spf.result,
@@ -107,7 +136,9 @@ def _judge(evidence: _Evidence) -> AuthResults:
         dmarc=dmarc,
         dmarc_policy=evidence.policy.policy,
         aligned=verified or vouched is not None,
-        trusted=evidence.reported.authserv_id if vouched and not verified else "",
+        trusted=vouched.server if vouched and not verified else "",
+        arc=evidence.arc.result,
+        arc_sealer=evidence.arc.sealer,
         reason=_reason(evidence, verified, vouched),
     )
 
@@ -125,7 +156,7 @@ def _dmarc(evidence: _Evidence, verified: bool) -> Result:
     return "temperror" if undecided else "fail"
 
 
-def _reason(evidence: _Evidence, verified: bool, vouched: Claim | None) -> str:
+def _reason(evidence: _Evidence, verified: bool, vouched: Vouched | None) -> str:
     """One line that says why the author is or is not proven."""
     signature, spf = evidence.best_signature(), evidence.spf
     if not evidence.author:
@@ -135,10 +166,10 @@ def _reason(evidence: _Evidence, verified: bool, vouched: Claim | None) -> str:
     if verified:
         return f"proven: SPF of {spf.domain}"
     if vouched:
-        name = evidence.reported.authserv_id
-        return f"proven: {name} reports {vouched.method.upper()} pass for {vouched.domain}"
-    parts = [_spf_in_words(evidence), _dkim_in_words(evidence)]
-    return f"not proven for {evidence.author}: " + "; ".join(parts)
+        name = f"ARC seal of {vouched.server}" if vouched.sealed else vouched.server
+        return f"proven: {name} reports {vouched.claim.method.upper()} pass for {vouched.claim.domain}"
+    parts = [_spf_in_words(evidence), _dkim_in_words(evidence), _arc_in_words(evidence)]
+    return f"not proven for {evidence.author}: " + "; ".join(part for part in parts if part)
 
 
 def _spf_in_words(evidence: _Evidence) -> str:
@@ -155,3 +186,16 @@ def _dkim_in_words(evidence: _Evidence) -> str:
         return "no DKIM signature"
     note = signature.note or "another organisation"
     return f"DKIM {signature.result} for {signature.domain or 'unknown domain'} ({note})"
+
+
+def _arc_in_words(evidence: _Evidence) -> str:
+    """Why a chain does not help; "" when there is none."""
+    arc = evidence.arc
+    if arc.result == "none":
+        return ""
+    sealer = arc.sealer or "unknown domain"
+    if arc.result != "pass":
+        return f"ARC {arc.result} for {sealer} ({arc.note})"
+    if arc.sealer not in evidence.sealers:
+        return f"ARC pass for {sealer} (not a trusted sealer)"
+    return f"ARC pass for {sealer} ({'it saw no proof either' if arc.covers else 'it does not cover From and the body'})"

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from mailgate.authn.arc import check_arc
 from mailgate.authn.dkim_check import check_dkim
 from mailgate.authn.resolver import DictResolver
 from mailgate.authn.results import AuthResults
@@ -128,6 +129,31 @@ def test_dkim_of_stalwart() -> None:
             disagree[path.stem] = str([(one.domain, one.result, one.note) for one in results])
     print(f"DKIM (stalwart): {len(cases) - len(disagree)} of {len(cases)} agree")
     assert {name: why for name, why in disagree.items() if name not in DKIM_DIFFERENCES} == {}
+
+
+# --- ARC ------------------------------------------------------------------------------------------------------------
+
+def _arc_cases() -> Iterator[tuple[str, str, bytes, DictResolver]]:
+    """Name, expected result, mail and DNS. Two cases share a name, so that each gets its line number behind it."""
+    lines = (_folder("arc") / "arc-draft-validation-tests.yml").read_text("utf-8").split("\n")
+    text = "\n".join(re.sub(r"^  (\w+):$", rf"  \1_{number}:", line) for number, line in enumerate(lines))
+    for suite in YAML(typ="safe").load_all(text):
+        zone = {str(name).lower(): {"TXT": [str(text)]} for name, text in suite["txt-records"].items()}
+        for name, case in suite["tests"].items():
+            # No result stands for a chain whose seal says fail: RFC 8617 §5.2 step 2 calls that fail as well.
+            yield name, str(case["cv"]).lower() or "fail", case["message"].encode(), DictResolver(zone)
+
+
+def test_arc_suite() -> None:
+    disagree: dict[str, str] = {}
+    total = 0
+    for name, wanted, raw, resolver in _arc_cases():
+        total += 1
+        got = check_arc(split(raw), resolver)
+        if got.result != wanted:
+            disagree[name] = f"{got} instead of {wanted}"
+    print(f"ARC: {total - len(disagree)} of {total} agree")
+    assert disagree == {}
 
 
 # --- SPF, DKIM and DMARC together -----------------------------------------------------------------------------------
