@@ -6,6 +6,7 @@ Commands build what they need with `open_site`; `serve` builds everything (`mail
 from __future__ import annotations
 
 import fcntl
+import ipaddress
 import os
 import random
 import secrets
@@ -29,7 +30,7 @@ from mailgate.companyfiles import work_amount
 from mailgate.decide.facts import Bound, Policy
 from mailgate.decide.ruling import Book
 from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
-from mailgate.flows.reading import Reader, Reading, ReadJob
+from mailgate.flows.reading import Network, Reader, Reading, ReadJob
 from mailgate.flows.rendering import Rendered, Renderer, RenderJob
 from mailgate.flows.site import Lifetimes, RetryPolicy, Site, SlaQuery
 from mailgate.i18n import Translations
@@ -45,7 +46,7 @@ from mailgate.scaffold import preset_folder
 from mailgate.sections import ImapAccount as ImapSection
 from mailgate.sections import Oauth
 from mailgate.settings import Settings, secret
-from mailgate.yamltypes import Rate, bound, seconds
+from mailgate.yamltypes import Listen, Rate, bound, seconds
 from store import people
 from store.blobs import BlobFolder
 from store.engine import Database
@@ -249,6 +250,8 @@ class ToolMaker:
     nameserver: str
     dns_timeout: float
     trusted: tuple[str, ...]
+    trusted_sealers: tuple[str, ...]
+    relays: tuple[Network, ...]
     templates: Path
     overrides: Path | None
     dkim: tuple[str, str, Path] | None
@@ -261,7 +264,9 @@ class ToolMaker:
         domains.warm_up()
         blobs = BlobFolder(self.blobs)
         resolver = SystemResolver(self.nameserver, timeout=self.dns_timeout)
-        reader = Reader(self.limits, load_mint(self.keys), blobs, resolver, self.trusted)
+        reader = Reader(
+            self.limits, load_mint(self.keys), blobs, resolver, self.trusted, self.trusted_sealers, self.relays
+        )
         translations = Translations.load(self.templates / "translations")
         composer = Composer(self.templates, translations, self.overrides)
         signer: Signer | None = load_signer(*self.dkim) if self.dkim else None
@@ -279,9 +284,11 @@ def tool_maker(settings: Settings) -> ToolMaker:
         mail_limits(settings),
         settings.keys,
         Path(settings.blobs_url),
-        f"{resolver[0]}:{resolver[1]}" if resolver else "",
+        str(Listen(*resolver)) if resolver else "",
         min(settings.auth.timeout.total_seconds(), 1.0),
         (*settings.auth.trusted, *ids),
+        settings.auth.trusted_sealers,
+        tuple(map(ipaddress.ip_network, settings.smtp.trusted_peers)) if settings.smtp else (),
         data_folder("templates"),
         own_templates if own_templates.is_dir() else None,
         (settings.dkim.domain, settings.dkim.selector, settings.dkim.key_file) if settings.dkim else None,

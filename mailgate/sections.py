@@ -11,11 +11,14 @@ from pydantic import Field, PlainValidator, SecretStr, WithJsonSchema, model_val
 
 from mailgate.yamltypes import (
     Address,
+    Domain,
     Duration,
     Key,
     Language,
     ListenAt,
+    Network,
     OptionalPath,
+    OrOne,
     RequiredPath,
     Section,
     Text,
@@ -86,7 +89,7 @@ class Smtp(Section):
     hostname: str = ""
     tls: TlsFiles = TlsFiles()
     proxy_protocol: YesNo = False
-    trusted_peers: tuple[str, ...] = ()
+    trusted_peers: Annotated[tuple[Network, ...], OrOne()] = ()
 
 
 class Submission(Section):
@@ -236,10 +239,14 @@ def _resolver(value: object) -> tuple[str, int] | None:
 
 
 class Auth(Section):
-    """Who is believed. resolver: a DNS server (empty: the system's). trusted: authserv-ids (RFC 8601 §2.5)."""
+    """Who is believed. resolver: a DNS server (empty: the system's). trusted: authserv-ids (RFC 8601 §2.5).
+
+    trusted_sealers: domains whose ARC seals are believed (RFC 8617).
+    """
 
     resolver: Annotated[tuple[str, int] | None, PlainValidator(_resolver), WithJsonSchema({"type": "string"})] = None
     trusted: Words = ()
+    trusted_sealers: Annotated[tuple[Domain, ...], OrOne()] = ()
     timeout: Duration = Field(default="5s", validate_default=True)
 
 

@@ -265,6 +265,30 @@ def _address(value: object) -> str:
 Address = Annotated[str, BeforeValidator(_address)]
 
 
+def _domain(value: object) -> str:
+    text = str(value).strip().lower().removesuffix(".")
+    if not _DOMAIN.fullmatch(text):
+        raise ValueError(f"{value!r} is not a domain; write it like example.com (names with accents as xn--...)")
+    return text
+
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+
+#: A domain name as DNS has it (RFC 1035 §2.3.4), in lower case and without last dot.
+Domain = Annotated[str, BeforeValidator(_domain)]
+
+
+def _network(value: object) -> str:
+    try:
+        return str(ipaddress.ip_network(str(value).strip(), strict=False))
+    except ValueError:
+        raise ValueError(f"{value!r} is no IP address or network; write it like 192.0.2.1 or 10.0.0.0/8") from None
+
+
+#: An IP network; an address is a network of one.
+Network = Annotated[str, BeforeValidator(_network)]
+
+
 def _texts(value: object) -> dict[str, str]:
     """`{pt-BR: Aberto, en: Open}`, or one text for every language."""
     if isinstance(value, str):

@@ -2,8 +2,8 @@
 
 Anyone can seal, and a valid chain proves only who sealed. So it is believed from configured sealers alone, and their
 reports count only as far as every later seal is of a configured one too: each hop after a report could have rewritten
-the mail. dkimpy's own walk over a chain is not used: it takes `header.i=@1.test` for an instance, raises IndexError for
-fields in unusual spacing, and verifies every message signature of a chain where the newest is the only one that can hold.
+the mail. dkimpy's own walk over a chain is not used: it takes `header.i=1.test` for an instance, raises IndexError for
+fields in unusual spacing, and verifies every message signature of a chain where only the newest one has to hold.
 """
 
 from __future__ import annotations

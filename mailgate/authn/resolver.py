@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import dns.exception
 import dns.name
@@ -29,6 +29,8 @@ NOTHING_SECONDS = 60.0
 SILENT_AFTER = 3
 SILENT_SECONDS = 15.0
 FAILED_SECONDS = 5.0
+
+T = TypeVar("T")
 
 
 class DnsTemporaryError(MailgateError):
@@ -240,41 +242,42 @@ class DictResolver:
 
 
 class Bounded:
-    """A resolver that stops answering after so many look-ups or seconds: what one mail may cost.
+    """A resolver that stops answering after so many look-ups or seconds of waiting: what one mail may cost.
 
     Whoever writes the mail chooses the names asked for, so he must not choose how long that takes. Beyond the bound
-    every question raises DnsTemporaryError. Not thread-safe: one mail, one Bounded.
+    every question raises DnsTemporaryError. Only waiting counts, or a busy machine would make proven mail unproven.
+    Not thread-safe: one mail, one Bounded.
     """
 
     def __init__(self, inner: Resolver, lookups: int, seconds: float, monotonic: Callable[[], float]) -> None:
         self._inner = inner
         self._left = lookups
         self._monotonic = monotonic
-        self._until = monotonic() + seconds
+        self._seconds = seconds
 
     def txt(self, name: str) -> list[bytes]:
-        self._count()
-        return self._inner.txt(name)
+        return self._within(self._inner.txt, name)
 
     def mx(self, name: str) -> list[tuple[int, str]]:
-        self._count()
-        return self._inner.mx(name)
+        return self._within(self._inner.mx, name)
 
     def a(self, name: str) -> list[str]:
-        self._count()
-        return self._inner.a(name)
+        return self._within(self._inner.a, name)
 
     def aaaa(self, name: str) -> list[str]:
-        self._count()
-        return self._inner.aaaa(name)
+        return self._within(self._inner.aaaa, name)
 
     def ptr(self, name: str) -> list[str]:
-        self._count()
-        return self._inner.ptr(name)
+        return self._within(self._inner.ptr, name)
 
-    def _count(self) -> None:
+    def _within(self, ask: Callable[[str], list[T]], name: str) -> list[T]:
         self._left -= 1
         if self._left < 0:
             raise DnsTemporaryError("This mail asked for more DNS look-ups than one mail may.")
-        if self._monotonic() >= self._until:
+        if self._seconds <= 0:
             raise DnsTemporaryError("The DNS look-ups of this mail took longer than they may.")
+        started = self._monotonic()
+        try:
+            return ask(name)
+        finally:
+            self._seconds -= self._monotonic() - started

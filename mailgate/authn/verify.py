@@ -44,9 +44,10 @@ def verify(
 
     peer: IP address of the SMTP client, "" by pipe or IMAP (then SPF is none). mail_from: "" is the null sender.
     author_domain: of the one From address, None when there is not exactly one. headers_from_count: From fields; two of
-    them are never aligned, for clients differ on which they show (RFC 7489 §6.6.1). trusted: authserv-ids. trusted_sealers:
-    domains whose ARC seals are believed, over whatever hop they come. trusted_hop: False for a peer whose Authentication-Results nobody should believe. dns_seconds: after these every look-up is a
-    temperror; the caller's own deadline must be longer. Never raises.
+    them are never aligned, for clients differ on which they show (RFC 7489 §6.6.1). trusted: authserv-ids. trusted_hop:
+    False for a peer whose Authentication-Results nobody should believe. trusted_sealers: domains whose ARC seals are
+    believed, over whatever hop they come. dns_seconds: after these every look-up is a temperror; the caller's own
+    deadline must be longer. Never raises.
     """
     wire = split(raw)
     dns = Bounded(resolver, DNS_LOOKUPS, dns_seconds, monotonic)
@@ -55,8 +56,9 @@ def verify(
     spf = check_spf(peer, helo, mail_from, dns)
     signatures = check_dkim(wire, author, dns)
     reported = read_reported(wire.headers, trusted) if trusted_hop else Reported()
-    evidence = _Evidence(author, policy, spf, signatures, reported, tuple(s.lower().strip(".") for s in trusted_sealers))
-    if not evidence.proven():
+    sealers = tuple(domain.lower().strip(".") for domain in trusted_sealers)
+    evidence = _Evidence(author, policy, spf, signatures, reported, sealers, Arc())
+    if author and not evidence.proven():
         # Only now may a chain tell something new; most mail never pays for it.
         evidence = replace(evidence, arc=check_arc(wire, dns))
     return _judge(evidence)
@@ -80,8 +82,8 @@ class _Evidence:
     spf: Spf
     signatures: list[Dkim]
     reported: Reported
-    sealers: tuple[str, ...] = ()
-    arc: Arc = Arc()
+    sealers: tuple[str, ...]
+    arc: Arc
 
     def proven(self) -> bool:
         return self.verified() or self.vouched() is not None
@@ -198,4 +200,6 @@ def _arc_in_words(evidence: _Evidence) -> str:
         return f"ARC {arc.result} for {sealer} ({arc.note})"
     if arc.sealer not in evidence.sealers:
         return f"ARC pass for {sealer} (not a trusted sealer)"
-    return f"ARC pass for {sealer} ({'it saw no proof either' if arc.covers else 'it does not cover From and the body'})"
+    return (
+        f"ARC pass for {sealer} ({'it saw no proof either' if arc.covers else 'it does not cover From and the body'})"
+    )

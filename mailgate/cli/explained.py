@@ -110,7 +110,10 @@ def _author(author: dict[str, Any], facts: dict[str, Any], speaker: Translator) 
     if mail:
         auth = mail["auth"]
         results = f"SPF {auth['spf']} {auth['spf_domain']}, DKIM {auth['dkim']} {auth['dkim_domain']}"
-        yield Line(f"  {' '.join(results.split())}, DMARC {auth['dmarc']}".replace(" ,", ","), _QUIET)
+        results += f", DMARC {auth['dmarc']} {auth['dmarc_policy'] and 'p=' + auth['dmarc_policy']}"
+        if auth.get("arc", "none") != "none":
+            results += f", ARC {auth['arc']} {auth['arc_sealer']}"
+        yield Line("  " + " ".join(results.split()).replace(" ,", ","), _QUIET)
         if mail["kind_reason"]:
             kind = _word(speaker, "kind_word", mail.get("fine_kind") or mail["kind"])
             yield Line("  " + _say(speaker, "kind", kind=kind, why=mail["kind_reason"]))

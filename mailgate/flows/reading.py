@@ -20,6 +20,8 @@ from mailgate.mail.parse import read_mail
 from store.blobs import BlobFolder
 from store.vocabulary import Road
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 
 @dataclass(frozen=True, slots=True)
 class ReadJob:
@@ -48,13 +50,18 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads mails under one configuration."""
+    """Reads mails under one configuration.
+
+    trusted, trusted_sealers: see `verify`. relays: networks of our own mail servers beside the private ones.
+    """
 
     limits: MailLimits
     mint: Mint
     blobs: BlobFolder
     resolver: Resolver
     trusted: Collection[str]
+    trusted_sealers: Collection[str] = ()
+    relays: tuple[Network, ...] = ()
     dns_seconds: float = 1.5
 
     def read(self, job: ReadJob) -> Reading:
@@ -80,7 +87,8 @@ class Reader:
                 headers_from_count=froms,
                 resolver=self.resolver,
                 trusted=self.trusted,
-                trusted_hop=job.road != Road.SMTP or _is_near(job.peer),
+                trusted_sealers=self.trusted_sealers,
+                trusted_hop=job.road != Road.SMTP or self._is_near(job.peer),
                 dns_seconds=self.dns_seconds,
             )
         return Reading(self._stored(mail.message, mail.over_limit), mail.screening, mail.bounce, auth, mail.over_limit)
@@ -92,11 +100,10 @@ class Reader:
             self.blobs.put(file.content, file.sha256)
         return replace(message, attachments=tuple(replace(file, content=b"") for file in message.attachments))
 
-
-def _is_near(peer: str) -> bool:
-    """Whether a peer can be the site's own MTA: only then are its Authentication-Results looked at (RFC 8601 §5)."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return True  # no peer: a pipe or a unix socket
-    return address.is_private or address.is_loopback
+    def _is_near(self, peer: str) -> bool:
+        """Whether a peer can be the site's own server: only then are its Authentication-Results read (RFC 8601 §5)."""
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return True  # no peer: a pipe or a unix socket
+        return address.is_private or address.is_loopback or any(address in network for network in self.relays)

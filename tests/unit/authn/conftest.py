@@ -25,10 +25,11 @@ MAIL = (
 
 @dataclass
 class World:
-    """DNS, one signer per domain, and `verify` with everything it does not vary filled in."""
+    """DNS, one signer per domain (all with the key `pem`), and `verify` with everything it does not vary filled in."""
 
     zone: dict[str, dict[str, list[str]]]
     signers: dict[str, Signer]
+    pem: bytes
     failing: set[str] = field(default_factory=set)
 
     def sign(self, raw: bytes = MAIL, domain: str = "example.test") -> bytes:
@@ -44,6 +45,7 @@ class World:
         author_domain: str | None = "example.test",
         headers_from_count: int = 1,
         trusted: tuple[str, ...] = (),
+        sealers: tuple[str, ...] = (),
         trusted_hop: bool = True,
     ) -> AuthResults:
         return verify(
@@ -55,6 +57,7 @@ class World:
             headers_from_count=headers_from_count,
             resolver=DictResolver(self.zone, self.failing),
             trusted=trusted,
+            trusted_sealers=sealers,
             trusted_hop=trusted_hop,
         )
 
@@ -81,4 +84,4 @@ def world(keys: dict[str, tuple[bytes, str]], signers: dict[str, Signer]) -> Wor
         "evil.test": {"TXT": ["v=spf1 ip4:198.51.100.66 -all"]},
         "_dmarc.example.test": {"TXT": ["v=DMARC1; p=reject; sp=quarantine"]},
     }
-    return World(zone, signers)
+    return World(zone, signers, keys["rsa"][0])

@@ -133,6 +133,7 @@ def test_dkim_of_stalwart() -> None:
 
 # --- ARC ------------------------------------------------------------------------------------------------------------
 
+
 def _arc_cases() -> Iterator[tuple[str, str, bytes, DictResolver]]:
     """Name, expected result, mail and DNS. Two cases share a name, so that each gets its line number behind it."""
     lines = (_folder("arc") / "arc-draft-validation-tests.yml").read_text("utf-8").split("\n")

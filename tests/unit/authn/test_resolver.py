@@ -149,11 +149,16 @@ def test_what_is_no_nameserver_is_named(text: str) -> None:
 
 
 def test_one_mail_may_ask_only_so_much() -> None:
-    instants = iter([0.0, 1.0, 2.0, 3.0, 99.0])
+    instants = iter(range(0, 100, 10))
     bounded = Bounded(DictResolver({}), lookups=3, seconds=50.0, monotonic=lambda: next(instants))
     assert (bounded.txt("a.test"), bounded.a("b.test"), bounded.aaaa("c.test")) == ([], [], [])
     with pytest.raises(DnsTemporaryError, match="more DNS look-ups"):
         bounded.mx("d.test")
-    late = iter([0.0, 51.0])
+    waits = iter([0.0, 30.0, 40.0, 60.0])
+    slow = Bounded(DictResolver({}), lookups=3, seconds=50.0, monotonic=lambda: next(waits))
+    assert (slow.ptr("e.test"), slow.ptr("f.test")) == (
+        [],
+        [],
+    )  # 30 and 20 seconds of waiting; what lay between is free
     with pytest.raises(DnsTemporaryError, match="longer"):
-        Bounded(DictResolver({}), lookups=3, seconds=50.0, monotonic=lambda: next(late)).ptr("e.test")
+        slow.ptr("g.test")

@@ -359,6 +359,15 @@ def _with_reports(*values: str) -> bytes:
         ([f"{MX}; spf=pass (ok) smtp.mailfrom=ana@example.test"], True),
         ([f"{MX}; dmarc=pass (p=NONE) header.from=example.test"], True),
         (["MX.Example.ORG 1; spf=fail smtp.mailfrom=x@evil.test; dkim=pass header.d=example.test"], True),
+        ([f"{MX}; spf=pass smtp.mail=ana@example.test"], True),
+        (
+            [f"{MX}; dkim=pass header.i=@example.test header.s=s1;\r\n dmarc=pass(p=NONE) header.from=example.test; "],
+            True,
+        ),
+        (
+            [f"{MX} 1; dmarc=pass (p=none pct=100) action=none\r\n header.from=example.test; compauth=pass reason=100"],
+            True,
+        ),
         ([f"{MX}; dmarc=pass header.from=mail.example.test"], False),
         ([f"{MX}; dkim=pass header.d=evil.test; spf=pass smtp.mailfrom=evil.test"], False),
         ([f"{MX}; dkim=fail header.d=example.test"], False),
