@@ -5,6 +5,7 @@ Read from the folder that MAILGATE_CORPORA names; without it these tests are ski
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from ruamel.yaml import YAML
 
 from mailgate.authn.arc import check_arc
@@ -131,6 +134,46 @@ def test_dkim_of_stalwart() -> None:
     assert {name: why for name, why in disagree.items() if name not in DKIM_DIFFERENCES} == {}
 
 
+#: A key of nobody: what fails by it alone has a good body hash. The keys of that source are in its own DNS.
+OTHER_KEY = (
+    "p="
+    + base64.b64encode(
+        rsa.generate_private_key(public_exponent=65537, key_size=1024)
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).decode()
+)
+
+SPAMASSASSIN_DIFFERENCES = {
+    "test-pass-01.msg": "SHA-1, which RFC 8301 §3.1 forbids",
+}
+
+
+def test_dkim_of_spamassassin() -> None:
+    """Without its keys: bodies of good mails have the hash that was signed, and nothing passes by a strange key."""
+    disagree: dict[str, str] = {}
+    cases = sorted(_folder("dkim-spamassassin").glob("test-*.msg"))
+    for path in cases:
+        raw = path.read_bytes()
+        names = {name: {"TXT": [OTHER_KEY]} for name in _key_names(raw)}
+        results = check_dkim(split(raw), "", DictResolver(names))
+        notes = {one.note for one in results}
+        if any(one.result == "pass" for one in results):
+            disagree[path.name] = f"{results} by a strange key"
+        elif path.name.startswith("test-pass") and "the signature does not match" not in notes:
+            disagree[path.name] = f"{notes} instead of a good body"
+    print(f"DKIM (spamassassin): {len(cases) - len(disagree)} of {len(cases)} agree")
+    assert {name: why for name, why in disagree.items() if name not in SPAMASSASSIN_DIFFERENCES} == {}
+
+
+def _key_names(raw: bytes) -> set[str]:
+    """The names of the keys of a mail's signatures."""
+    head = re.sub(rb"\r?\n[ \t]+", b"", raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0])
+    fields = re.findall(rb"(?im)^dkim-signature:(.*)$", head)
+    tags = [dict(re.findall(rb"\b([ds])\s*=\s*([\w.-]+)", field)) for field in fields]
+    return {f"{one[b's'].decode()}._domainkey.{one[b'd'].decode()}".lower() for one in tags if {b"s", b"d"} <= set(one)}
+
+
 # --- ARC ------------------------------------------------------------------------------------------------------------
 
 
@@ -241,3 +284,36 @@ def test_cases_of_rspamd() -> None:
                 disagree[name] = f"{results} is {unwanted}"
     print(f"SPF, DKIM, DMARC (rspamd): {total - len(disagree)} of {total} agree")
     assert {name: why for name, why in disagree.items() if name not in RSPAMD_DIFFERENCES} == {}
+
+
+def test_dmarc_of_spamassassin() -> None:
+    """By SPF alone, from the peer that the mail names: the signatures are SHA-1, and their keys are gone."""
+    disagree: dict[str, str] = {}
+    cases = sorted(_folder("dmarc-spamassassin").glob("*.eml"))
+    for path in cases:
+        raw = path.read_bytes()
+        wanted = re.fullmatch(r"(strict)?(none|quar|reject|nodmarc)(ok|ko)?", path.stem)
+        assert wanted is not None
+        sender = re.search(rb"(?m)^Return-Path: <(.*)>", raw)
+        peer = re.search(rb"\[(?:IPv6:)?([0-9a-f:.]+)\]", raw)
+        author = getaddresses([str(message_from_bytes(raw, policy=policy.compat32)["From"])])[0][1].rpartition("@")[2]
+        tags = {"none": "p=none", "quar": "p=quarantine", "reject": "p=reject", "nodmarc": ""}[wanted[2]]
+        strict = "; adkim=s; aspf=s" if wanted[1] else ""
+        zone: Zone = {f"_dmarc.{author}": {"TXT": [f"v=DMARC1; {tags}{strict}"] if tags else []}}
+        if sender and peer:
+            domain = sender[1].decode().rpartition("@")[2]
+            zone[domain] = {"TXT": ["v=spf1 ip4:64.142.3.173 -all"]}
+        got = verify(
+            raw,
+            peer=peer[1].decode() if peer else "",
+            helo="",
+            mail_from=sender[1].decode() if sender else "",
+            author_domain=author,
+            headers_from_count=1,
+            resolver=DictResolver(zone),
+            trusted=(),
+        )
+        if got.dmarc != {"ok": "pass", "ko": "fail", None: "none"}[wanted[3]]:
+            disagree[path.stem] = str((sender, peer, author, got))
+    print(f"DMARC (spamassassin): {len(cases) - len(disagree)} of {len(cases)} agree")
+    assert disagree == {}
