@@ -37,7 +37,7 @@ def examine(settings: Settings) -> Iterator[Look]:
         yield from probing.mailboxes(settings, time.monotonic)
         yield from probing.relay(settings)
     try:
-        yield from probing.dkim(settings, probing.resolver_of(settings))
+        yield from probing.dns(settings, probing.resolver_of(settings))
     except ValueError as error:
         yield Look("DNS", "failed", str(error))
 

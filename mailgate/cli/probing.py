@@ -73,8 +73,9 @@ def relay(settings: Settings) -> Iterator[Look]:
 
 def dns(settings: Settings, resolver: Resolver) -> Iterator[Look]:
     """MX, SPF, DMARC of each domain we write from, and the DKIM record."""
+    host = settings.hostname
     for domain in dict.fromkeys(a.address.rpartition("@")[2] for a in settings.addresses):
-        for name, look in (("MX", _mx), ("SPF", _spf), ("DMARC", _dmarc)):
+        for name, look in (("MX", partial(_mx, host=host)), ("SPF", _spf), ("DMARC", _dmarc)):
             yield _told(f"{name} {domain}", partial(look, domain, resolver))
     yield from dkim(settings, resolver)
 
@@ -85,7 +86,7 @@ def dkim(settings: Settings, resolver: Resolver) -> Iterator[Look]:
 
     section = settings.dkim
     if section is None:
-        yield Look("DKIM", "warning", "not configured: outgoing mail is not signed")
+        yield Look("DKIM", "warning", "not configured: outgoing mail is not signed; `mailgate dkim keygen` makes a key")
         return
     what = f"DKIM {section.selector}._domainkey.{section.domain}"
     try:
@@ -106,10 +107,13 @@ def _told(what: str, look: Callable[[], tuple[State, str]]) -> Look:
     return Look(what, state, text)
 
 
-def _mx(domain: str, resolver: Resolver) -> tuple[State, str]:
+def _mx(domain: str, resolver: Resolver, host: str) -> tuple[State, str]:
     hosts = [host for _, host in sorted(resolver.mx(domain))]
     if not hosts:
-        return "warning", "no MX record: mail for this domain may not arrive anywhere"
+        return (
+            "warning",
+            f"no MX record: mail may not arrive anywhere; publish `{domain}. MX 10 {host}.`, or your mailbox's",
+        )
     if hosts == [""]:
         return "warning", "the domain says that it takes no mail (RFC 7505 §3)"
     return "ok", ", ".join(hosts)
@@ -120,19 +124,39 @@ def _spf(domain: str, resolver: Resolver) -> tuple[State, str]:
     if len(records) > 1:
         return "failed", f"{len(records)} SPF records, so that all count as none; leave one (RFC 7208 §4.5)"
     if not records:
-        return "warning", "no SPF record: receivers cannot tell our mail from forged mail"
+        advice = f'publish `{domain}. TXT "v=spf1 mx ~all"`, with what your relay\'s provider names (`include:...`) before ~all'
+        return "warning", f"no SPF record: receivers cannot tell our mail from forged mail; {advice}"
+    if {"+all", "all"} & set(records[0].lower().split()):
+        return "warning", f"{records[0]}: everyone may send for the domain; end it with ~all or -all"
     return "ok", records[0]
 
 
 def _dmarc(domain: str, resolver: Resolver) -> tuple[State, str]:
-    records = [r for r in _texts(f"_dmarc.{domain}", resolver) if r.lower().startswith("v=dmarc1")]
-    return ("ok", records[0]) if records else ("warning", "no DMARC record; begin with v=DMARC1; p=none")
+    from mailgate.authn.dmarc import find_policy
+
+    policy = find_policy(domain, resolver)
+    if policy.unknown:
+        return "failed", f"DNS gave no answer for TXT _dmarc.{domain}"
+    records = [r for r in _texts(f"_dmarc.{domain}", resolver) if r.lower().replace(" ", "").startswith("v=dmarc1")]
+    if not policy.found and records:
+        fault = f"{len(records)} DMARC records" if len(records) > 1 else f"{records[0]} has no p="
+        return "failed", f"{fault}, so that none counts (RFC 7489 §6.6.3); leave one with p=none, quarantine or reject"
+    if not policy.found:
+        name = f"_dmarc.{domain}"
+        return (
+            "warning",
+            f'no DMARC record; begin with `{name}. TXT "v=DMARC1; p=none; rua=mailto:postmaster@{domain}"`',
+        )
+    return "ok", records[0] if records else f"p={policy.policy}, from the domain above"
 
 
 def _dkim(name: str, wanted: str, resolver: Resolver) -> tuple[State, str]:
     records = [r for r in _texts(name, resolver) if "p=" in r]
     if not records:
-        return "failed", "no such record; `mailgate dkim record` prints the one to publish"
+        return (
+            "failed",
+            "no such record, so our signatures prove nothing; `mailgate dkim record` prints the one to publish",
+        )
     if not any(_key_of(record) == _key_of(wanted) for record in records):
         return "failed", "the record holds another key, so our signatures fail; `mailgate dkim record` prints ours"
     return "ok", "the record matches the key"

@@ -174,11 +174,13 @@ def timer_facts(connection: Connection, site: Site, name: str, ticket_id: int) -
 
 
 def _delivered(site: Site, mail: ClaimedMail, reading: Reading) -> Delivered:
-    """Envelope recipients first; To, Cc and Delivered-To as well, since a mailbox (IMAP) knows no envelope."""
+    """Envelope recipients first; To and Cc as well. Delivered-To only where a server of ours wrote it (a mailbox and a
+    pipe know no envelope): over SMTP anyone may have."""
     own: SupportAddress | None = None
     identities: dict[str, ReplyIdentity] = {}
     named = [a.address for a in (*reading.message.to, *reading.message.cc)][:50]
-    extra = [v.strip("<> ") for k, v in reading.message.headers if k.lower() in ("delivered-to", "x-original-to")]
+    fields = ("delivered-to", "x-original-to") if mail.road in (Road.IMAP, Road.PIPE) else ()
+    extra = [v.strip("<> ") for k, v in reading.message.headers if k.lower() in fields]
     for address in (*mail.rcpt_tos, *named, *extra[:10]):
         found = site.support_address(address)
         if found is None:

@@ -128,6 +128,7 @@ class Addressing:
 
 def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> Addressing:
     """Read them with mail-parser. headers: unfolded, encoded words still in. Never raises."""
+    headers = list(headers)
     chosen = _bounded(headers, limits)
     view = _view(chosen)
     parser = _mail_parser(view, chosen)
@@ -138,7 +139,15 @@ def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> A
     if names.count("from") != 1:
         defects.append(f"{names.count('from')} From fields")
     first = fields["from"][0] if fields["from"] else _rescue(str(view.get("from", "")))
-    trusted = names.count("from") == 1 and len(fields["from"]) == 1 and _unambiguous(parser, str(view["from"]))
+    written = next((value for name, value in headers if name.lower() == "from"), "")
+    if devious := _is_devious(written):
+        defects.append("from: devious address")
+    trusted = (
+        names.count("from") == 1
+        and len(fields["from"]) == 1
+        and not devious
+        and _unambiguous(parser, str(view["from"]))
+    )
     return Addressing(
         from_=first,
         author=fields["from"][0] if trusted else None,
@@ -236,6 +245,13 @@ def _rescue(value: str) -> Address | None:
     if not bracket and "@" not in address:
         return None
     return Address(decode_words(name.strip().strip('"')), normalise(address)) if address else None
+
+
+def _is_devious(written: str) -> bool:
+    """Whether the address of a From field, as it was written, can be read as another one: it holds what is not there
+    once it is shown (NUL, zero-width letters), an encoded word (against RFC 2047 §5), a route (RFC 5322 §4.4)."""
+    address = written.rpartition("<")[2].strip()
+    return address.startswith("@") or "=?" in address.partition("@")[0] or not address.replace("\t", " ").isprintable()
 
 
 def _unambiguous(parser: Any, raw: str) -> bool:
