@@ -108,6 +108,9 @@ def _author(author: dict[str, Any], facts: dict[str, Any], speaker: Translator) 
         yield Line("  " + _say(speaker, "via", name=author["via"]))
     mail = facts.get("mail")
     if mail:
+        elsewhere = [to["address"] for to in mail["reply_to"] if to["address"] != author["address"]]
+        if elsewhere:
+            yield Line("  " + _say(speaker, "reply_to", address=", ".join(elsewhere[:5])), "yellow")
         auth = mail["auth"]
         results = f"SPF {auth['spf']} {auth['spf_domain']}, DKIM {auth['dkim']} {auth['dkim_domain']}"
         results += f", DMARC {auth['dmarc']} {auth['dmarc_policy'] and 'p=' + auth['dmarc_policy']}"

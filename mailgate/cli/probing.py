@@ -124,8 +124,10 @@ def _spf(domain: str, resolver: Resolver) -> tuple[State, str]:
     if len(records) > 1:
         return "failed", f"{len(records)} SPF records, so that all count as none; leave one (RFC 7208 §4.5)"
     if not records:
-        advice = f'publish `{domain}. TXT "v=spf1 mx ~all"`, with what your relay\'s provider names (`include:...`) before ~all'
-        return "warning", f"no SPF record: receivers cannot tell our mail from forged mail; {advice}"
+        return "warning", (
+            f'no SPF record: receivers cannot tell ours from forged mail; publish `{domain}. TXT "v=spf1 mx ~all"`, '
+            "with what your relay's provider names (`include:...`) before ~all"
+        )
     if {"+all", "all"} & set(records[0].lower().split()):
         return "warning", f"{records[0]}: everyone may send for the domain; end it with ~all or -all"
     return "ok", records[0]

@@ -47,9 +47,10 @@ def test_one_of_eight_is_the_agents_answer(desk: Desk, proof: str, token: str) -
         raw = sign(raw, "malvada.test" if proof == "DKIM of another" else "example.test")
     desk.gateway.send(raw, [to], EVA if proof == "SPF of another" else BRUNO.address)
     desk.outcome(raw)
-    ticket = desk.settled(key)
+    ticket = desk.ticket(key)
     if (proof, token) == ("DKIM of his domain", "right"):
-        assert (ticket["status"], desk.count_told(ana.address, key)) == ("resolvido", 2)
+        assert ticket["status"] == "resolvido"
+        assert "A conta é outra." in desk.told(ana.address, key, 2).text
     else:
         assert (ticket["status"], desk.count_told(ana.address, key)) == ("aberto", 1)
         assert notices(ticket, "N5") == []
@@ -90,7 +91,7 @@ def test_a_from_that_only_looks_like_the_agents_is_nobodys_answer(desk: Desk, fi
     assert b"From: " + field in raw
     desk.gateway.send(raw, [clients.address_of(notice)], "carla@example.test")
     desk.outcome(raw)
-    ticket = desk.settled(key)
+    ticket = desk.ticket(key)
     assert (ticket["status"], desk.count_told(ana.address, key)) == ("aberto", 1)
     assert notices(ticket, "N5") == []
 
@@ -124,7 +125,7 @@ def test_fields_that_only_we_or_the_border_may_write_mean_nothing_from_outside(d
     own = desk.outcome(raw)
     assert own["key"] not in (None, key)
     assert (own["requester"], own["claims"], own["status"]) == (eva.address, None, "aberto")
-    assert (desk.settled(key)["status"], len(comments(desk.ticket(key)))) == ("aberto", 1)
+    assert (desk.ticket(key)["status"], len(comments(desk.ticket(key)))) == ("aberto", 1)
 
 
 def test_ids_that_are_empty_or_short_join_nobody_and_a_flood_of_them_costs_nothing(desk: Desk) -> None:
@@ -132,7 +133,7 @@ def test_ids_that_are_empty_or_short_join_nobody_and_a_flood_of_them_costs_nothi
     heads = (
         b"In-Reply-To: <>\r\nReferences: <> <a> <@> <1>\r\n",
         b"In-Reply-To: <a>\r\nReferences: <>\r\n",
-        b"References: " + b"\r\n ".join(b"<%d@alhures.test>" % n for n in range(5000)) + b"\r\n",
+        b"References: " + b"\r\n ".join(b"<%d@alhures.test>" % n for n in range(400)) + b"\r\n",
     )
     keys = set()
     for who in (ana, rui):
@@ -144,3 +145,16 @@ def test_ids_that_are_empty_or_short_join_nobody_and_a_flood_of_them_costs_nothi
             assert time.monotonic() - started < 8
     assert len(keys) == 2 * len(heads)
     assert None not in keys
+
+
+def test_a_reply_to_elsewhere_gets_no_mail_and_is_shown(desk: Desk) -> None:
+    ana = desk.customer()
+    victim = "alvo@vitima.test"
+    raw = f"Reply-To: {victim}\r\n".encode() + clients.first(GMAIL, ana, "Boleto", "Enviem.", at=desk.now())
+    desk.gateway.send(raw, [SUPPORT], ana.address)
+    key = desk.outcome(raw)["key"]
+    notice = desk.told(BRUNO.address, key)
+    desk.bruno(notice, "Segue o boleto.")
+    assert "Segue o boleto." in desk.told(ana.address, key, 2).text
+    assert desk.sink.to(victim) == []
+    assert f"Reply-To pede {victim}" in desk.gateway.run("explain", key).stdout.decode()

@@ -165,6 +165,23 @@ class TestNetwork:
         (look,) = probing.mailboxes(load_settings(bare.file), lambda: 0.0)
         assert (look.what, look.state) == ("mailbox vendas", "failed")
 
+    @pytest.mark.parametrize(
+        ("name", "records", "state", "said"),
+        [
+            ("SPF", ["v=spf1 mx +all"], "warning", "everyone may send"),
+            ("DMARC", ["v=DMARC1; p=none", "v=DMARC1; p=reject"], "failed", "2 DMARC records"),
+            ("DMARC", ["v=DMARC1; p=maybe; rua=x"], "ok", "p=maybe"),
+            ("DMARC", ["v=DMARC1; sp=none"], "failed", "has no p="),
+        ],
+    )
+    def test_dns_records_that_do_not_do_what_they_should(
+        self, bare: Shell, name: str, records: list[str], state: str, said: str
+    ) -> None:
+        owner = "_dmarc.example.test" if name == "DMARC" else "example.test"
+        looks = probing.dns(load_settings(bare.file), DictResolver({owner: {"TXT": records}}))
+        [look] = [look for look in looks if look.what.startswith(name)]
+        assert (look.state, said in look.text) == (state, True)
+
     def test_dns(self, bare: Shell) -> None:
         ran = bare("dkim", "keygen", "--json")
         record = ran.value["value"]
@@ -183,5 +200,13 @@ class TestNetwork:
         assert states == {"MX": "ok", "SPF": "failed", "DMARC": "ok", "DKIM": "failed"}
         states = {look.what.split()[0]: look.state for look in probing.dns(settings, DictResolver({}))}
         assert states == {"MX": "warning", "SPF": "warning", "DMARC": "warning", "DKIM": "failed"}
+        for look in probing.dns(settings, DictResolver({})):
+            advice = {
+                "MX": "`example.test. MX 10 ",
+                "SPF": 'TXT "v=spf1 mx ~all"`',
+                "DMARC": '`_dmarc.example.test. TXT "v=DMARC1; p=none;',
+                "DKIM": "`mailgate dkim record`",
+            }
+            assert advice[look.what.split()[0]] in look.text
         failing = DictResolver(zone, failing={"example.test"})
         assert {look.what.split()[0] for look in probing.dns(settings, failing) if look.state == "failed"} >= {"MX"}
