@@ -10,10 +10,23 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from mailgate.cli import health
+import pytest
+
+from mailgate.authn.resolver import DictResolver
+from mailgate.cli import health, probing
 from mailgate.settings import load_settings
 from tests.unit.cli.conftest import Shell
 from tests.unit.notify.scripted import ScriptedRelay
+
+
+@pytest.fixture(autouse=True)
+def dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS where every record of ours is as it should be."""
+    zone = {
+        "example.test": {"MX": ["10 mx.example.test"], "TXT": ["v=spf1 mx -all"]},
+        "_dmarc.example.test": {"TXT": ["v=DMARC1; p=none"]},
+    }
+    monkeypatch.setattr(probing, "resolver_of", lambda settings: DictResolver(zone))
 
 
 @contextmanager
