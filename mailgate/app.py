@@ -28,7 +28,7 @@ from mailgate.clock import parse_duration
 from mailgate.company import Company, load_company
 from mailgate.companyfiles import work_amount
 from mailgate.decide.facts import Bound, Policy
-from mailgate.decide.ruling import Book
+from mailgate.decide.ruling import Book, Names
 from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
 from mailgate.flows.reading import Network, Reader, Reading, ReadJob
 from mailgate.flows.rendering import Rendered, Renderer, RenderJob
@@ -61,7 +61,7 @@ class BookShelf:
     def __init__(self, load: Callable[[], Company]) -> None:
         self._load = load
         self.company = load()
-        self._book = Book(self.company.rules, self.company.workflow)
+        self._book = _book_of(self.company)
         self.error = ""
 
     def book(self) -> Book:
@@ -75,7 +75,17 @@ class BookShelf:
         except ConfigError as error:
             self.error = str(error)
             raise
-        self.company, self._book, self.error = company, Book(company.rules, company.workflow), ""
+        self.company, self._book, self.error = company, _book_of(company), ""
+
+
+def _book_of(company: Company) -> Book:
+    names = Names(
+        {key: one.label for key, one in company.departments.items()},
+        {key: one.label for key, one in company.topics.topics.items()},
+        dict(company.notices.canned),
+        company.sla.calendar.zone.key,
+    )
+    return Book(company.rules, company.workflow, names)
 
 
 @dataclass(slots=True)

@@ -246,6 +246,9 @@ class NoticesFile(Section):
     survey: Survey | None = None
     copy_to: tuple[Address, ...] = ()
     signature: Text | None = None
+    canned: Annotated[dict[Key, Texts], Field(description="answers that an agent sends by #modelo NAME")] = Field(
+        default_factory=dict
+    )
 
     def sends(self, notice: Notice) -> bool:
         """Whether the company wants this notice sent at all."""

@@ -13,7 +13,7 @@ from store import fast
 from store.claims import claim as claim_rows
 from store.errors import LostLease
 from store.tables import JOURNAL, RAW_MAIL, SEEN
-from store.vocabulary import Outcome
+from store.vocabulary import HeldReason, Outcome
 
 #: How long the same bytes are the same mail.
 SAME_MAIL_FOR = timedelta(days=30)
@@ -132,6 +132,16 @@ def held(connection: Connection, limit: int = 200) -> list[Row[Any]]:
     """Mails that wait for a person, oldest first."""
     query = select(JOURNAL).where(JOURNAL.c.outcome == Outcome.HELD).order_by(JOURNAL.c.id).limit(limit)
     return list(connection.execute(query))
+
+
+def held_answer(connection: Connection, author: str, ticket_id: int) -> int | None:
+    """The newest held answer of an agent on a ticket, which waits for his own word."""
+    c = JOURNAL.c
+    query = select(c.id).where(
+        c.author == author, c.ticket_id == ticket_id, c.outcome == Outcome.HELD,
+        c.reason.in_((HeldReason.COLLISION, HeldReason.AMBIGUOUS)),
+    )  # fmt: skip
+    return connection.execute(query.order_by(c.id.desc()).limit(1)).scalar()
 
 
 def by_id(connection: Connection, journal_id: int) -> Row[Any] | None:

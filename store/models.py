@@ -165,6 +165,9 @@ class Ticket(SQLModel, table=True):
     closed_at: datetime | None = None
     follow_up_of: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     claims: str = ""  # the key a stranger named without a right to it
+    joined_into: int | None = Field(
+        default=None, sa_column=Column(_ID, nullable=True, index=True)
+    )  # what was said is there
 
 
 class Comment(SQLModel, table=True):

@@ -17,6 +17,7 @@ from store.tables import (
     CONTACT,
     COUNTER,
     EVENT,
+    JOURNAL,
     MESSAGE_REFERENCE,
     PARTICIPANT,
     TICKET,
@@ -215,6 +216,24 @@ def attachment(connection: Connection, ticket_id: int, attachment_id: int) -> Ro
             COMMENT.c.kind == CommentKind.COMMENT,
         )
     ).first()
+
+
+def join(connection: Connection, ticket_id: int, into: int) -> None:
+    """Move what was said on a ticket, its files, its Message-IDs and its mails to another one."""
+    for table in (COMMENT, ATTACHMENT, MESSAGE_REFERENCE, JOURNAL):
+        connection.execute(update(table).where(table.c.ticket_id == ticket_id).values(ticket_id=into))
+    connection.execute(update(TICKET).where(TICKET.c.joined_into == ticket_id).values(joined_into=into))
+
+
+def events_after(connection: Connection, ticket_id: int, version: int, limit: int = 200) -> list[Row[Any]]:
+    """The newest events of a ticket that a person's word or status brought beyond that version, oldest first."""
+    query = (
+        select(EVENT)
+        .where(EVENT.c.ticket_id == ticket_id, EVENT.c.kind.in_(("commented", "status")))
+        .order_by(EVENT.c.id.desc())
+        .limit(limit)
+    )
+    return [row for row in reversed(list(connection.execute(query))) if int(row.data.get("version", 0)) > version]
 
 
 def add_event(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

@@ -107,6 +107,7 @@ class Notice(StrEnum):
     N19 = "N19"  # to agents
     N20 = "N20"  # not accepted, and how to mend it
     CONFIRM = "CONFIRM"  # to the agent: your answer waits for your word
+    COMMAND_DONE = "COMMAND_DONE"  # to the agent: what his commands did
     COMMAND_ERROR = "COMMAND_ERROR"  # to the agent: nothing was sent, this is the list
     DELIVERY_FAILED = "DELIVERY_FAILED"  # to the agent: the customer's server refused
     ACK_DIGEST = "ACK_DIGEST"  # to a verified sender beyond the cap: one mail naming all numbers

@@ -21,14 +21,17 @@ from mailgate.decide.decision import (
     Intent,
     OpenTicket,
     RefuseCommand,
+    Resume,
     SetStatus,
     ThreadChoice,
 )
-from mailgate.decide.facts import Facts, MailFacts
+from mailgate.decide.facts import Facts, Forwarded, MailFacts
+from mailgate.decide.intent import listed
 from mailgate.decide.intent import read as read_intent
+from mailgate.decide.obey import obey, outsider
 from mailgate.decide.opening import open_ticket
 from mailgate.decide.ruling import Book, Ruling
-from store.vocabulary import CommentKind, HeldReason, Outcome, Role
+from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
 
 def agent_mail(
@@ -42,7 +45,8 @@ def agent_mail(
         mail.reply,
         workflow.find_status,
         lambda target: workflow.can_set(status, target, "agent"),
-        tuple(workflow.labels(language).values()),
+        listed(workflow.labels(language).values(), language),
+        lambda trigger: workflow.target(status, trigger),
     )
     if thread.kind != "existing":
         return _agent_opens(facts, mail, author, thread, intent, received, book)
@@ -50,20 +54,53 @@ def agent_mail(
         return _kept_as_note(facts, mail, author, thread, intent, received, "unproven")
     if not _by_agents_copy(facts, thread):
         return _kept_as_note(facts, mail, author, thread, intent, received, "way")
-    if intent.problem:
-        refuse = RefuseCommand(acting_agent(facts), intent.problem, intent.commands)
-        note = agents_comment(CommentKind.NOTE, facts, author, mail.reply)
-        return decision_of(
-            facts, Outcome.COMMAND, "", f"a command that cannot be done ({intent.problem}): nothing was sent",
-            thread, author, intent=intent, rules=received.outcomes, actions=(note, refuse),
-        )  # fmt: skip
-    if facts.leaked and intent.kind == "answer" and not (facts.confirmed or facts.released):
+    intent = replace(intent, kind="note") if facts.noted else intent
+    obeyed = obey(facts, intent, chosen_ticket(facts, thread), book)
+    problem = intent.problem or obeyed.problem
+    if problem:
+        return _refused(facts, mail, author, thread, replace(intent, problem=problem), received, language, book)
+    if intent.kind == "answer" and intent.text.strip() and not (facts.confirmed or facts.released):
+        doubt = _doubt(facts, author, thread, intent, received)
+        if doubt is not None:
+            return doubt
+    if intent.kind == "note" and not intent.text.strip() and facts.waiting is not None:
+        obeyed.actions.append(Resume(facts.waiting, "noted", "agent"))
+    return agent_answers(facts, author, thread, intent, received, book, obeyed)
+
+
+def _refused(
+    facts: Facts, mail: MailFacts, author: AuthorFinding, thread: ThreadChoice, intent: Intent, received: Ruling,
+    language: str, book: Book,
+) -> Decision:  # fmt: skip
+    """All or nothing: nothing is sent, the text stays as a note, and the agent gets the list at once."""
+    known = listed(book.workflow.labels(language).values(), language)
+    refuse = RefuseCommand(acting_agent(facts), intent.problem, known)
+    note = agents_comment(CommentKind.NOTE, facts, author, mail.reply)
+    only_help = intent.problem.startswith("help:") and not intent.text.strip()
+    return decision_of(
+        facts, Outcome.COMMAND, "", f"a command that cannot be done ({intent.problem}): nothing was sent", thread,
+        author, intent=replace(intent, commands=known), rules=received.outcomes,
+        actions=(refuse,) if only_help else (note, refuse),
+    )  # fmt: skip
+
+
+def _doubt(
+    facts: Facts, author: AuthorFinding, thread: ThreadChoice, intent: Intent, received: Ruling
+) -> Decision | None:
+    """An answer that is held until its agent says so: it quotes our notice, or he had not seen the newest."""
+    if facts.leaked:
         ask = AskAgent(acting_agent(facts), "ambiguous", facts.leaked, link=True)
         return decision_of(
             facts, Outcome.HELD, HeldReason.AMBIGUOUS, f"the answer still holds {facts.leaked}", thread, author,
             intent=intent, rules=received.outcomes, actions=(ask,),
         )  # fmt: skip
-    return agent_answers(facts, author, thread, intent, received, book)
+    if facts.news:
+        ask = AskAgent(acting_agent(facts), "collision", "", link=True)
+        return decision_of(
+            facts, Outcome.HELD, HeldReason.COLLISION, "the ticket changed since the notice that is answered", thread,
+            author, intent=intent, rules=received.outcomes, actions=(ask,),
+        )  # fmt: skip
+    return None
 
 
 def _by_agents_copy(facts: Facts, thread: ThreadChoice) -> bool:
@@ -98,12 +135,20 @@ def _agent_opens(
     book: Book,
 ) -> Decision:  # fmt: skip
     """An agent's mail about no ticket: with proof, one in the name of the customer he names; else a plain ticket."""
-    customer = ""
-    name = ""
-    if author.verified:
-        customer = intent.customer
+    customer = name = ""
+    passed_on: Forwarded | None = None
+    if author.verified and not intent.problem:
+        named_ = intent.of("requester")
+        customer = outsider(facts, named_.argument) if named_ else ""
+        if any(o.verb != "requester" for o in intent.orders) or (named_ and not customer):
+            wrong = named_ or intent.orders[0]
+            intent = replace(intent, problem=f"{'address' if named_ else 'no_ticket'}:{wrong.written}")
+        if facts.forwarded is not None and not _is_ours(facts, facts.forwarded.author.address):
+            passed_on = facts.forwarded
         others = [a for a in (*mail.to, *mail.cc) if not _is_ours(facts, a.address)]
-        if not customer and len({a.address for a in others}) == 1:
+        if not customer and passed_on is not None:
+            customer, name = passed_on.author.address, passed_on.author.name
+        elif not customer and len({a.address for a in others}) == 1:
             customer, name = others[0].address, others[0].name
     if author.verified and intent.problem:
         refuse = RefuseCommand(acting_agent(facts), intent.problem, intent.commands)
@@ -118,11 +163,29 @@ def _agent_opens(
     opened = replace(
         opening, requester_address=customer, requester_name=name or customer.partition("@")[0],
         agent_id=acting_agent(facts), status=intent.status or opening.status,
+        subject=(passed_on.subject if passed_on else "") or opening.subject,
     )  # fmt: skip
-    said = agents_comment(CommentKind.COMMENT, facts, author, intent.text)
+    said = _said_for(facts, author, intent, passed_on)
     kept = (a for a in decision.actions if not (intent.status and isinstance(a, SetStatus)))
-    actions = tuple(opened if a is opening else said if _is_said(a) else a for a in kept)
+    actions = tuple(
+        one for a in kept for one in ((opened,) if a is opening else said if _is_said(a) else (a,))
+    )  # fmt: skip
     return replace(decision, intent=intent, actions=actions, why=f"opened by {author.name} for {customer}")
+
+
+def _said_for(
+    facts: Facts, author: AuthorFinding, intent: Intent, passed_on: Forwarded | None
+) -> tuple[AddComment, ...]:
+    """What the new ticket begins with: the agent's words; or the customer's that he passes on, and his as a note."""
+    if passed_on is None:
+        return (agents_comment(CommentKind.COMMENT, facts, author, intent.text),)
+    theirs = AddComment(
+        CommentKind.COMMENT, Role.CUSTOMER, Channel.MAIL, passed_on.author.name, passed_on.author.address,
+        author.verified, passed_on.text, None, whole=True,
+    )  # fmt: skip
+    if not passed_on.intro.strip():
+        return (theirs,)
+    return (theirs, agents_comment(CommentKind.NOTE, facts, author, passed_on.intro))
 
 
 def _is_ours(facts: Facts, address: str) -> bool:

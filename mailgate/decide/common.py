@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mailgate.decide.decision import (
     Action,
@@ -11,6 +11,7 @@ from mailgate.decide.decision import (
     AuthorFinding,
     Decision,
     Intent,
+    Report,
     RuleOutcome,
     SetStatus,
     ThreadChoice,
@@ -18,6 +19,17 @@ from mailgate.decide.decision import (
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
 from mailgate.decide.ruling import Book, Ruling, rule
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
+
+
+@dataclass(slots=True)
+class Obeyed:
+    """What an agent's orders come to. problem: as `Intent.problem`. extra_text: a canned answer. why: he asked why."""
+
+    actions: list[Action] = field(default_factory=list)
+    problem: str = ""
+    extra_text: str = ""
+    why: bool = False
+
 
 NOWHERE = ThreadChoice("none", None, "", "", "")
 
@@ -45,41 +57,45 @@ def is_support(facts: Facts, address: str) -> bool:
 
 
 def agent_answers(
-    facts: Facts, author: AuthorFinding, thread: ThreadChoice, intent: Intent, received: Ruling, book: Book
-) -> Decision:
+    facts: Facts, author: AuthorFinding, thread: ThreadChoice, intent: Intent, received: Ruling, book: Book,
+    obeyed: Obeyed | None = None,
+) -> Decision:  # fmt: skip
+    """An agent's answer, note or orders on a ticket. The status he names beats the one that his answer would bring."""
     ticket = chosen_ticket(facts, thread)
+    obeyed = obeyed or Obeyed()
+    text = f"{intent.text.rstrip()}\n\n{obeyed.extra_text}".strip("\n") if obeyed.extra_text else intent.text
     actions: list[Action] = []
     outcomes = received.outcomes
-    has_files = facts.mail is not None and bool(facts.mail.attachment_names)
-    says_something = bool(intent.text.strip()) or has_files
-    if intent.kind == "note":
-        if says_something:
-            actions.append(agents_comment(CommentKind.NOTE, facts, author, intent.text))
-        if intent.status:
-            actions.append(SetStatus(intent.status, "agent", Role.AGENT))
-    else:
-        if says_something:
-            actions.append(agents_comment(CommentKind.COMMENT, facts, author, intent.text))
-        if ticket.agent_id is None and says_something:
-            actions.append(Assign(acting_agent(facts), "first answer"))
-        if says_something:
-            ruling = rule(book, "agent_commented", facts, author, ticket)
-            outcomes += ruling.outcomes
-            actions += status_after(ticket, ruling, "agent.reply", Role.AGENT, book, intent.status)
-        elif intent.status:
-            actions.append(SetStatus(intent.status, "agent", Role.AGENT))
+    says_something = bool(text.strip()) or (facts.mail is not None and bool(facts.mail.attachment_names))
+    public = says_something and intent.kind != "note"
+    if says_something:
+        kind = CommentKind.COMMENT if public else CommentKind.NOTE
+        actions.append(agents_comment(kind, facts, author, text))
+    actions += obeyed.actions
+    assigned = any(isinstance(one, Assign) for one in obeyed.actions)
+    if public and ticket.agent_id is None and not assigned:
+        actions.append(Assign(acting_agent(facts), "first answer"))
+    explicit = intent.status or next((a.status for a in obeyed.actions if isinstance(a, SetStatus)), "")
+    if public:
+        ruling = rule(book, "agent_commented", facts, author, ticket)
+        outcomes += ruling.outcomes
+        actions += status_after(ticket, ruling, "agent.reply", Role.AGENT, book, explicit)
+    elif intent.status:
+        actions.append(SetStatus(intent.status, "agent", Role.AGENT))
+    if facts.agent is not None and facts.mail is not None and not public:
+        actions += _reports(facts.agent.id, intent, obeyed)
     outcome = Outcome.COMMENTED if says_something else Outcome.COMMAND
     return decision_of(
-        facts,
-        outcome,
-        "",
-        thread.why,
-        thread,
-        author,
-        intent=intent,
-        rules=outcomes,
+        facts, outcome, "", thread.why, thread, author, intent=intent, rules=outcomes,
         actions=(*received.actions, *actions),
-    )
+    )  # fmt: skip
+
+
+def _reports(agent_id: int, intent: Intent, obeyed: Obeyed) -> list[Action]:
+    """What the agent is told of his own orders when no answer that he sees goes out with them."""
+    if obeyed.why:
+        return [Report(agent_id, "why", intent.commands)]
+    return [Report(agent_id, "done", intent.commands)] if intent.orders or intent.status else []
 
 
 def said(kind: CommentKind, action: ActionFacts, author: AuthorFinding) -> AddComment:

@@ -49,15 +49,32 @@ class AuthorFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A command other than a status: verb of `orders`, its argument, and the line as it was written."""
+
+    verb: str
+    argument: str
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
-    """What an agent's mail asks for. kind: answer | note | open. status: a key of the workflow, "" for none."""
+    """What an agent's mail asks for. kind: answer | note | open. status: a key of the workflow, "" for none.
+
+    problem: `<code>:<the line>`, "" when all can be done. commands: the lines as written, or what there is when one of
+    them is a problem.
+    """
 
     kind: str
     text: str
     status: str = ""
-    customer: str = ""
     problem: str = ""
     commands: tuple[str, ...] = ()
+    orders: tuple[Order, ...] = ()
+
+    def of(self, verb: str) -> Order | None:
+        """The first order of that verb."""
+        return next((one for one in self.orders if one.verb == verb), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +166,42 @@ class SetRequester:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinInto:
+    """This ticket becomes part of another one: what was said moves there, and answers to it as well."""
+
+    ticket_id: int
+    key: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSender:
+    """Mails of the ticket's requester wait for a person from now on; nobody is told."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A held answer goes its way: how is confirmed (sent), noted (kept as a note) or dropped."""
+
+    journal_id: int
+    how: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell the agent what was done: his commands, as written. what: done | why."""
+
+    agent_id: int
+    what: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AskAgent:
-    """Ask the agent: his text waits. why: unproven | ambiguous | how it came. link: offer to send it."""
+    """Ask the agent: his text waits. why: unproven | ambiguous | collision | how it came. link: offer to send it."""
 
     agent_id: int
     why: str
@@ -202,6 +253,10 @@ Action = (
     | SetDue
     | AddParticipant
     | SetRequester
+    | JoinInto
+    | BlockSender
+    | Resume
+    | Report
     | AskAgent
     | RefuseCommand
     | ReturnedMail

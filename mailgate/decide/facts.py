@@ -63,6 +63,7 @@ class TicketFacts:
     status_since: datetime
     last_customer_at: datetime | None
     last_agent_at: datetime | None
+    joined_into: int | None = None  # id of the ticket that it became part of
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,26 @@ class MailFacts:
     headers: tuple[tuple[str, str], ...] = ()
     fine_kind: str = ""  # out_of_office, newsletter, …: `Screening.fine`
     counts: bool = True  # whether it is somebody's word about a ticket
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What somebody else did to a ticket: kind is comment or status. said: the first words, or the status's key."""
+
+    kind: str
+    who: str
+    at: datetime
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """A mail that somebody passes on: who wrote it, and what. intro: what the one who passes it on says above."""
+
+    author: Address
+    subject: str
+    text: str
+    intro: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +214,13 @@ class Facts:
     department: str = ""  # for a ticket that a person opens
     topic: str = ""  # of a ticket that names none
     counters: Counters = Counters()
+    named: tuple[TicketFacts, ...] = ()  # tickets that an agent's command names
+    waiting: int | None = None  # the journal id of the agent's own answer that is held on this ticket
+    news: tuple[News, ...] = ()  # what others did to the ticket since the notice that the agent answers
+    forwarded: Forwarded | None = None  # whose mail an agent passes on
     leaked: str = ""  # what of our own notice still stands in an agent's answer
     released: bool = False  # a person let a held mail pass
+    noted: bool = False  # the agent wants this very answer kept as a note
     confirmed: bool = False  # the agent confirmed this very answer by its one-use link
 
     def ticket(self, ticket_id: int) -> TicketFacts | None:

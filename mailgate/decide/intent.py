@@ -6,46 +6,69 @@ All or nothing: an unknown or impossible command sends nothing.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from mailgate.decide.decision import Intent
+from mailgate.decide.decision import Intent, Order
+from mailgate.decide.orders import TRIGGERS, order, shown
+from mailgate.tickets.workflow import fold
 
 _COMMAND = re.compile(r"#([^\W\d_][\w-]*)(?:[ \t:]+(\S.*?))?\s*")
 _NOTE = frozenset({"nota", "note", "interno", "internal", "interna"})
-_CUSTOMER = frozenset({"cliente", "customer", "requester", "solicitante"})
 
 FindStatus = Callable[[str], str | None]
 
 
-def read(text: str, find_status: FindStatus, may_set: Callable[[str], bool], labels: tuple[str, ...]) -> Intent:
+def read(
+    text: str,
+    find_status: FindStatus,
+    may_set: Callable[[str], bool],
+    labels: tuple[str, ...],
+    target_of: Callable[[str], str | None] = lambda trigger: None,
+) -> Intent:
     """What the text asks for.
 
     find_status: a key for a label in any language, or None. may_set: whether the workflow lets an agent set it here.
-    labels: what to show when a word is not known. The result's text has the command lines taken out.
+    labels: what to show when a word is not known. target_of: the status that a trigger leads to from here. The result's
+    text has the command lines taken out.
     """
     lines = text.strip("\n").split("\n")
     head, body = _run(lines, reverse=False)
     tail, body = _run(body, reverse=True)
-    kind, status, customer = "answer", "", ""
+    kind, status = "answer", ""
     words: list[str] = []
+    orders: list[Order] = []
     for word, rest in [*head, *tail]:
-        folded = _fold(word)
         words.append(f"#{word}" + (f" {rest}" if rest else ""))
-        if folded in _CUSTOMER and "@" in rest:
-            customer = rest.strip("<> ")
-        elif folded in _NOTE and not rest:
+        if fold(word) in _NOTE and not rest:
             kind = "note"
-        else:
-            found = find_status(f"{word} {rest}".strip()) if rest else find_status(word)
+            continue
+        found = find_status(f"{word} {rest}".strip())
+        known = order(word, rest) if found is None else None
+        if known is not None and known.verb in TRIGGERS:
+            found = target_of(TRIGGERS[known.verb])
             if found is None:
-                return Intent("answer", text, problem=f"unknown:{words[-1]}", commands=_list(labels))
-            if status and status != found:
-                return Intent("answer", text, problem=f"two:{words[-1]}", commands=_list(labels))
-            if not may_set(found):
-                return Intent("answer", text, problem=f"impossible:{words[-1]}", commands=_list(labels))
-            status = found
-    return Intent(kind, "\n".join(body).strip("\n"), status, customer, "", tuple(words))
+                return Intent("answer", text, problem=f"impossible:{words[-1]}", commands=labels)
+        elif known is not None:
+            orders.append(known)
+            continue
+        problem = _status_problem(found, status, may_set)
+        if problem:
+            return Intent("answer", text, problem=f"{problem}:{words[-1]}", commands=labels)
+        status = found or status
+    return Intent(kind, "\n".join(body).strip("\n"), status, "", tuple(words), tuple(orders))
+
+
+def _status_problem(found: str | None, status: str, may_set: Callable[[str], bool]) -> str:
+    if found is None:
+        return "unknown"
+    if status and status != found:
+        return "two"
+    return "" if may_set(found) else "impossible"
+
+
+def listed(labels: Iterable[str], language: str) -> tuple[str, ...]:
+    """What there is: the company's statuses and the other commands, as an agent writes them."""
+    return (*("#" + label.lower().replace(" ", "-") for label in labels), *shown(language))
 
 
 def _run(lines: list[str], *, reverse: bool) -> tuple[list[tuple[str, str]], list[str]]:
@@ -63,11 +86,3 @@ def _run(lines: list[str], *, reverse: bool) -> tuple[list[tuple[str, str]], lis
         used = index + 1
     rest = order[used:]
     return found, list(reversed(rest)) if reverse else rest
-
-
-def _fold(word: str) -> str:
-    return unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
-
-
-def _list(labels: tuple[str, ...]) -> tuple[str, ...]:
-    return (*("#" + label.lower().replace(" ", "-") for label in labels), "#nota")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mailgate.decide.decision import (
     Action,
@@ -27,12 +28,26 @@ from store.vocabulary import Channel, CommentKind, Role
 _KINDS = {"auto_reply": "automatic", "bulk": "list"}
 
 
+Labels = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the company calls things: key → label per language. canned: answers that agents send by name."""
+
+    departments: Labels = field(default_factory=dict)
+    topics: Labels = field(default_factory=dict)
+    canned: Labels = field(default_factory=dict)
+    timezone: str = "UTC"
+
+
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The rules and the workflow in force: one version for the whole of one decision."""
+    """The rules, the workflow and the names in force: one version for the whole of one decision."""
 
     rules: RuleBook
     workflow: Workflow
+    names: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,14 @@ from mailgate.decide.decision import (
     AddParticipant,
     AskAgent,
     Assign,
+    BlockSender,
     Decision,
+    JoinInto,
     OpenTicket,
     RefuseCommand,
     Remark,
+    Report,
+    Resume,
     ReturnedMail,
     RuleNotice,
     SetDue,
@@ -31,8 +35,8 @@ from mailgate.decide.facts import ContactFacts, Facts
 from mailgate.flows.site import Site, SlaQuery
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment, ParsedMessage
-from store import links, people, tickets, timers
-from store.vocabulary import Category, CommentKind, Role, TimerState
+from store import journal, links, people, tickets, timers
+from store.vocabulary import Category, CommentKind, Outcome, Role, TimerState
 
 _MOST_ADDRESSES = 10
 
@@ -67,6 +71,8 @@ class Changed:
     rule_notices: list[RuleNotice] = field(default_factory=list)
     added: list[ContactFacts] = field(default_factory=list)
     new_requester: bool = False
+    report: Report | None = None
+    silent: bool = False  # nobody but the agent himself is told
     events: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -113,6 +119,14 @@ class Effects:
             self._add_participant(action)
         elif isinstance(action, SetRequester):
             self._set_requester(action)
+        elif isinstance(action, JoinInto):
+            self._join(action)
+        elif isinstance(action, BlockSender):
+            self._block_sender(action)
+        elif isinstance(action, Resume):
+            self._resume(action)
+        elif isinstance(action, Report):
+            self.changed.report = action
         elif isinstance(action, AskAgent):
             self.changed.asked = action
         elif isinstance(action, RefuseCommand):
@@ -199,6 +213,7 @@ class Effects:
         from_mail = message is not None and action.role is not Role.SYSTEM
         public = action.kind is CommentKind.COMMENT
         is_agent = action.role is Role.AGENT
+        passed_on = action.whole and not is_agent  # a part of the mail: the rest is not the customer's to read
         comment_id = self._note_to_turn() if is_agent else None
         if comment_id is not None:
             tickets.change_comment(
@@ -221,16 +236,17 @@ class Effects:
                 "author_address": action.author_address,
                 "verified": action.verified,
                 "created_at": self._now,
-                "text": message.text if message is not None and from_mail else action.text,
+                "text": message.text if message is not None and from_mail and not passed_on else action.text,
                 "reply": action.text if action.whole or message is None else message.reply,
-                "elided": message.elided if message is not None and from_mail else "",
-                "html": message.html if message is not None and from_mail and not is_agent else None,
+                "elided": message.elided if message is not None and from_mail and not passed_on else "",
+                "html": message.html if message is not None and from_mail and not action.whole else None,
                 "message_id": said.message_id if from_mail else None,
                 "in_reply_to": message.in_reply_to if message is not None and from_mail else None,
                 "journal_id": said.journal_id,
                 "raw_sha256": said.raw_sha256 if from_mail else None,
             }
             files = message.attachments if message is not None and from_mail else said.attachments
+            files = files if self.changed.comment_id is None else ()  # they came with the first
             tickets.add_comment(self._connection, row, self._attachments(comment_id, files))
         self.changed.comment_id = comment_id
         if public:
@@ -250,6 +266,8 @@ class Effects:
             data["verified"] = "no"
         if self._decision.author.via:
             data["via"] = self._decision.author.via
+        if public:
+            data["version"] = str(self._changes["version"])
         self._event("commented" if public else "noted", action.role, action.author_address, data)
 
     def _remember(self, message_id: str, message: ParsedMessage | None) -> None:
@@ -326,7 +344,10 @@ class Effects:
         self.changed.status_by = action.role
         self.changed.status_why = action.by
         actor = self._decision.author.address if action.role is not Role.SYSTEM else ""
-        self._event("status", action.role, actor, {"from": old, "to": action.status, "by": action.by})
+        data = {"from": old, "to": action.status, "by": action.by}
+        if action.role is Role.AGENT:
+            data["version"] = str(self._changes["version"])
+        self._event("status", action.role, actor, data)
         timers.cancel(self._connection, ticket["id"], self._now)
         self._arm_timers(action.status, self._now)
 
@@ -394,6 +415,45 @@ class Effects:
         self.changed.new_requester = True
         self._event("requester", self._decision.author.role, self._decision.author.address, data)
 
+    def _join(self, action: JoinInto) -> None:
+        """What was said moves to the other ticket, with the Message-IDs; the people of this one follow the other."""
+        ticket, workflow = self._ticket(), self._site.book().workflow
+        tickets.join(self._connection, ticket["id"], action.ticket_id)
+        before = self._facts.ticket(ticket["id"])
+        into = next(t for t in self._facts.named if t.id == action.ticket_id)
+        followers = [ticket["requester_id"], *(p.id for p in before.participants)] if before else []
+        for contact_id in followers:
+            if contact_id != into.requester.id:
+                people.add_participant(self._connection, action.ticket_id, contact_id, self._now)
+        self._changes["joined_into"] = action.ticket_id
+        end = next((k for k, s in workflow.states.items() if s.category is Category.CLOSED), None)
+        end = end or next((k for k, s in workflow.states.items() if s.category is Category.SOLVED), None)
+        if end is not None:
+            self._set_status(SetStatus(end, action.by, Role.AGENT))
+        self.changed.silent = True
+        actor = self._decision.author.address
+        self._event("joined", Role.AGENT, actor, {"into": action.key, "by": action.by})
+        self._event("joined_from", Role.AGENT, actor, {"from": ticket["key"], "by": action.by}, action.ticket_id)
+
+    def _block_sender(self, action: BlockSender) -> None:
+        ticket = self._ticket()
+        people.change_contact(self._connection, ticket["requester_id"], active=False)
+        self.changed.silent = True
+        data = {"sender": ticket["requester_address"], "by": action.by}
+        self._event("sender_blocked", Role.AGENT, self._decision.author.address, data)
+
+    def _resume(self, action: Resume) -> None:
+        """The held answer goes through the line again, or is dropped; the raw mail stays in the journal either way."""
+        if action.how == "dropped":
+            journal.settle(
+                self._connection, action.journal_id, None, self._now, outcome=str(Outcome.REJECTED), reason="dropped",
+                detail=f"dropped by {self._decision.author.address}",
+            )  # fmt: skip
+        else:
+            journal.resume(self._connection, action.journal_id, self._now, action.how)
+        data = {"journal_id": str(action.journal_id), "how": action.how}
+        self._event("answer_resumed", Role.AGENT, self._decision.author.address, data)
+
     def _contact_of(self, address: str, name: str) -> ContactFacts:
         """The contact of an address that somebody of ours named, made if there is none."""
         found = people.contact_for(
@@ -437,13 +497,13 @@ class Effects:
         assert self.changed.ticket is not None, "an action on a ticket comes after the ticket"
         return self.changed.ticket
 
-    def _event(self, kind: str, role: Role, actor: str, data: dict[str, Any]) -> None:
+    def _event(self, kind: str, role: Role, actor: str, data: dict[str, Any], ticket_id: int | None = None) -> None:
         if self.changed.ticket is None:
             return
         self.changed.events.append(
             {
                 "id": self._site.ids.new(),
-                "ticket_id": self.changed.ticket["id"],
+                "ticket_id": ticket_id or self.changed.ticket["id"],
                 "at": self._now,
                 "kind": kind,
                 "role": str(role),

@@ -23,14 +23,18 @@ from mailgate.decide.facts import (
     ContactFacts,
     Counters,
     Facts,
+    Forwarded,
     MailFacts,
+    News,
     TicketFacts,
 )
 from mailgate.decide.thread import choose
 from mailgate.flows.reading import Reading
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, ReplyIdentity
-from mailgate.mail.subject import find_keys
+from mailgate.mail.forwarded import passed_on
+from mailgate.mail.message import ParsedMessage
+from mailgate.mail.subject import find_keys, is_forward
 from mailgate.mail.support import SupportAddress
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
@@ -120,16 +124,54 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         department=delivered.own.department,
         topic=site.default_topic(),
         released=mail.resumed == "released",
-        confirmed=mail.resumed == "confirmed",
+        confirmed=mail.resumed in ("confirmed", "noted"),
+        noted=mail.resumed == "noted",
     )
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
     thread = choose(known, who(known))
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
+    known = replace(known, counters=_counters(connection, site, address, ticket_id, mail))
+    return known if agent is None else _of_agents_mail(connection, site, known, message, agent, ticket_id)
+
+
+def _of_agents_mail(
+    connection: Connection, site: Site, known: Facts, message: ParsedMessage, agent: AgentFacts, ticket_id: int | None
+) -> Facts:
+    """What only an agent's mail asks: what it leaks, what came since its notice, whom and what its commands name."""
+    ticket = known.ticket(ticket_id) if ticket_id is not None else None
+    passed = passed_on(message.text) if is_forward(message.subject) else None
     return replace(
         known,
-        counters=_counters(connection, site, address, ticket_id, mail),
-        leaked=_leaked(connection, site, message.reply, ticket_id) if agent is not None else "",
+        leaked=_leaked(connection, site, message.reply, ticket_id),
+        news=_news(connection, known, ticket, agent) if ticket is not None else (),
+        waiting=journal.held_answer(connection, agent.address, ticket_id) if ticket_id is not None else None,
+        named=_named(connection, site, message.reply),
+        forwarded=Forwarded(passed.author, passed.subject, passed.text, passed.intro) if passed else None,
     )
+
+
+def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: AgentFacts) -> tuple[News, ...]:
+    """What others did since the notice whose reply address was used (its token holds the ticket's version)."""
+    seen = [c.identity.version for c in known.candidates if c.ticket_id == ticket.id and c.identity is not None]
+    if not seen or max(seen) >= ticket.version:
+        return ()
+    found = []
+    for row in tickets.events_after(connection, ticket.id, max(seen)):
+        if row.actor == agent.address:
+            continue
+        said = row.data.get("to", "")
+        if row.kind == "commented":
+            comment = tickets.comment(connection, int(row.data["comment_id"]))
+            said = " ".join((comment.reply if comment is not None else "").split())[:200]
+        found.append(News("comment" if row.kind == "commented" else "status", row.actor, row.at, said))
+    return tuple(found)
+
+
+def _named(connection: Connection, site: Site, text: str) -> tuple[TicketFacts, ...]:
+    """The tickets that a command line names (`#juntar SUP-12`), locked."""
+    lines = "\n".join(line for line in text[:20_000].split("\n") if line.lstrip().startswith("#"))
+    keys = find_keys(lines, site.policy.key_prefix) if lines else []
+    return _tickets(connection, list(tickets.ids_by_keys(connection, keys).values())) if keys else ()
 
 
 def action_facts(
@@ -236,7 +278,12 @@ def _candidates(
     found += [Candidate(known[i][0], "their_message_id", i) for i in theirs if i in known]
     found += [Candidate(keyed[k], "subject_key", k) for k in keys if k in keyed]
     unique = list({(c.ticket_id, c.how, c.identity): c for c in reversed(found)}.values())[::-1]
-    return tuple(unique), _tickets(connection, [c.ticket_id for c in unique])
+    known_tickets = _tickets(connection, [c.ticket_id for c in unique])
+    moved = {t.id: t.joined_into for t in known_tickets if t.joined_into is not None}
+    if moved:
+        unique = [replace(c, ticket_id=moved.get(c.ticket_id, c.ticket_id)) for c in unique]
+        known_tickets = _tickets(connection, [c.ticket_id for c in unique])
+    return tuple(unique), known_tickets
 
 
 def _tickets(connection: Connection, ids: list[int]) -> tuple[TicketFacts, ...]:
@@ -284,6 +331,7 @@ def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[i
         status_since=row.status_since,
         last_customer_at=row.last_customer_at,
         last_agent_at=row.last_agent_at,
+        joined_into=row.joined_into,
     )
 
 

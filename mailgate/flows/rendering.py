@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row
 from mailgate.authn.sign import Signer
 from mailgate.flows.site import Site
 from mailgate.notify.compose import Composer
-from mailgate.notify.views import CommentView, FileView, Head, NoticeView
+from mailgate.notify.views import CommentView, FileView, Head, NewsView, NoticeView
 from store import outbox, tickets
 from store.blobs import BlobFolder
 from store.vocabulary import Category, CommentKind, Notice, Role
@@ -120,6 +120,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         problem=body.get("problem", ""),
         reason=body.get("reason", ""),
         event=body.get("event", ""),
+        news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),
         organisation=body.get("organisation", ""),
         requester_name=body.get("requester_name", ""),
         requester_address=body.get("requester_address", ""),

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from mailgate.decide.decision import Decision
-from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts
+from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows.effects import Changed, Said
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
@@ -23,7 +23,6 @@ from mailgate.notify.plan import AckCaps, Cap, Happened, Person, Plan, plan
 from store import links, outbox, tickets
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Role
 
-_TO_AGENTS = frozenset({Notice.N19, Notice.CONFIRM, Notice.COMMAND_ERROR, Notice.DELIVERY_FAILED})
 _FROM_PERSON = frozenset({Notice.N5, Notice.N2})
 #: Ticket number and person 0: a notice about no ticket.
 _NOBODY = 0
@@ -114,7 +113,7 @@ class Telling:
             agent=agent,
             department_agents=tuple(department or everyone),
             opened=changed.opened,
-            opened_by_agent=changed.opened and changed.comment_role is Role.AGENT,
+            opened_by_agent=changed.opened and self._for_somebody_else(ticket),
             commented=changed.comment_role,
             status_by=changed.status_by if moved else None,
             reopened=self._reopened,
@@ -125,8 +124,15 @@ class Telling:
             also=self._also(everyone),
             added=tuple(self._of_contact(c) for c in changed.added),
             new_requester=changed.new_requester,
+            reported=self._agent_person(changed.report.agent_id) if changed.report else None,
+            silent=changed.silent,
             caps=self._caps(),
         )
+
+    def _for_somebody_else(self, ticket: dict[str, Any]) -> bool:
+        """Whether an agent opened the ticket, in a customer's name."""
+        author = self._decision.author
+        return author.role is Role.AGENT and ticket["requester_address"] != author.address
 
     def _no_answer(self) -> str:
         """Why no automatic answer may go to this mail's author; "" when it may."""
@@ -230,8 +236,11 @@ class Telling:
         if changed.refused is not None and planned.notice is Notice.COMMAND_ERROR:
             reason, _, word = changed.refused.problem.partition(":")
             body |= {"reason": reason, "problem": word, "commands": list(changed.refused.commands)}
+        if changed.report is not None and planned.notice is Notice.COMMAND_DONE:
+            body["commands"] = list(changed.report.commands)
         if changed.asked is not None and planned.notice is Notice.CONFIRM:
             body["reason"] = changed.asked.why
+            body["news"] = [[n.kind, n.who, _iso(n.at), self._news(n, language)] for n in self._facts.news]
             if changed.asked.link:
                 body["confirm_id"] = self._confirm_link(changed.asked.agent_id)
         if changed.returned is not None:
@@ -271,6 +280,9 @@ class Telling:
             "participants": [],
             "claims": ticket["claims"],
         }
+
+    def _news(self, one: News, language: str) -> str:
+        return self._site.book().workflow.label(one.said, language) if one.kind == "status" else one.said
 
     def _event(self) -> str:
         """Why an agent is told; "" where a rule asked for it without anybody having written."""

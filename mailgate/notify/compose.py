@@ -28,7 +28,7 @@ from mailgate.i18n import Translations, Translator
 from mailgate.mail.build import OutFile, build
 from mailgate.notify import lines
 from mailgate.notify.pictures import Placed, place
-from mailgate.notify.views import CommentView, CompanyView, FileView, Head, NoticeView
+from mailgate.notify.views import CommentView, CompanyView, FileView, Head, NewsView, NoticeView
 from store.vocabulary import Notice
 
 _PREFIXES = re.compile(r"^(?:\s*(?:re|res|rv|enc|fw|fwd|aw|wg)\s*(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE)
@@ -79,7 +79,7 @@ class Bodies:
 
 
 #: What a template may look into without further questions: frozen, values only.
-_VIEWS = frozenset({NoticeView, CompanyView, FileView, Pill, Said})
+_VIEWS = frozenset({NoticeView, NewsView, CompanyView, FileView, Pill, Said})
 
 
 class Composer:

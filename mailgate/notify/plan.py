@@ -76,6 +76,8 @@ class Happened:
     also: tuple[Person, ...] = ()  # whom rules want told
     added: tuple[Person, ...] = ()  # who follows the ticket from now on
     new_requester: bool = False
+    reported: Person | None = None  # the agent whose commands were done
+    silent: bool = False  # nobody else is told
     caps: AckCaps = field(default_factory=AckCaps)
 
 
@@ -91,6 +93,9 @@ class Plan:
 
 def plan(happened: Happened) -> list[Plan]:
     """The notices of one event, the customer's first; the suppressed ones are among them with their reason."""
+    report = [Plan(Notice.COMMAND_DONE, happened.reported, "his commands were done")] if happened.reported else []
+    if happened.silent:
+        return report
     plans = [Plan(Notice.N15, p, "a new participant") for p in happened.added if p.address != happened.author_address]
     if happened.new_requester and happened.requester is not None and not happened.opened:
         plans.append(Plan(Notice.N2, happened.requester, "the ticket is this person's now"))
@@ -110,7 +115,7 @@ def plan(happened: Happened) -> list[Plan]:
         why = "" if happened.author_verified else "the sender is not verified"
         plans.append(Plan(Notice.N20, happened.requester, "the mail is not accepted", happened.no_answer or why))
     others = [p for p in happened.also if p.address != happened.author_address]
-    return _once(plans + [Plan(Notice.N19, p, "a rule asks for it") for p in others])
+    return _once(plans + report + [Plan(Notice.N19, p, "a rule asks for it") for p in others])
 
 
 def _once(plans: list[Plan]) -> list[Plan]:

@@ -44,6 +44,16 @@ class CommentView:
 
 
 @dataclass(frozen=True, slots=True)
+class NewsView:
+    """What somebody else did meanwhile. kind: comment or status. said: the first words, or the status's label."""
+
+    kind: str
+    who: str
+    at: datetime
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeView:
     """Everything a notice says. Instants are aware UTC; templates show them in `timezone` and `language`."""
 
@@ -74,7 +84,8 @@ class NoticeView:
     confirm_link: str = ""
     commands: tuple[str, ...] = ()
     problem: str = ""
-    reason: str = ""  # why, as a key of the texts: confirm unproven|way|ambiguous; command_error unknown|two|impossible
+    reason: str = ""  # why, as a key of the texts: confirm unproven|way|ambiguous|collision; command_error unknown|…
+    news: tuple[NewsView, ...] = ()
     related: tuple[str, ...] = ()
     unsubscribe: str = ""
     organisation: str = ""  # of the requester; shown to agents

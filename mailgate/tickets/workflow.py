@@ -202,6 +202,11 @@ class Workflow:
                 return one
         return None
 
+    def target(self, status: str, trigger: str) -> str | None:
+        """Where `trigger` leads out of `status`, by a person's word also where it is not automatic; None: nowhere."""
+        found = (one.to for one in self.transitions if trigger in one.on and one.to and self._leaves(one, status))
+        return next(found, None)
+
     def can_set(self, status: str, target: str, actor: Actor) -> bool:
         """Whether `actor` may move a ticket from `status` to `target`.
 

@@ -70,10 +70,10 @@ def test_an_answer_to_an_old_mail_finds_its_ticket(old: tuple[House, dict[str, A
     key, before = "SUP-1", len(house.outbox())
     to_ana = next(r[2] for r in expected["reply_to"] if r[1] == ANA[1])
     to_bruno = next(r[2] for r in expected["reply_to"] if r[1] == BRUNO[1])
-    mail = plain_mail(ANA, to_ana, "Re: aviso", "Ainda está aí?", verified=False)
-    assert house.receive(mail, [to_ana]).key == key
     answer = plain_mail(BRUNO, to_bruno, "Re: aviso", "Sim, com a versão nova.", verified=False)
     settled = house.receive(answer, [to_bruno], road=Road.SUBMISSION, auth_user=BRUNO[1])
     assert (settled.key, settled.outcome) == (key, Outcome.COMMENTED)
-    assert [r.recipient for r in house.outbox()[before:]] == [BRUNO[1], ANA[1]]
+    mail = plain_mail(ANA, to_ana, "Re: aviso", "Ainda está aí?", verified=False)
+    assert house.receive(mail, [to_ana]).key == key
+    assert [r.recipient for r in house.outbox()[before:]] == [ANA[1], BRUNO[1]]
     assert house.receive(plain_mail(ANA, SUPPORT, "Outro", "Outro assunto.")).key == "SUP-3"

@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mailgate.decide.decision import Intent
-from mailgate.decide.intent import read
+from mailgate.decide.intent import listed, read
 from tests.unit.decide.cases import book
 
 _WORKFLOW = book().workflow
-_LABELS = tuple(_WORKFLOW.labels("pt-BR").values())
+_LABELS = listed(_WORKFLOW.labels("pt-BR").values(), "pt-BR")
 
 
 def _read(text: str, now: str = "aberto") -> Intent:
@@ -113,9 +113,50 @@ def test_only_a_command_says_nothing_else() -> None:
 
 def test_the_customer_is_named_for_a_ticket_in_his_name() -> None:
     found = _read("#cliente <ana@cliente.test>\nAna ligou: a nota foi recusada.")
-    assert (found.customer, found.text, found.problem) == (
-        "ana@cliente.test", "Ana ligou: a nota foi recusada.", "",
-    )  # fmt: skip
+    asked = found.of("requester")
+    assert asked is not None
+    assert (asked.argument, found.text, found.problem) == ("<ana@cliente.test>", "Ana ligou: a nota foi recusada.", "")
+
+
+@pytest.mark.parametrize(
+    ("line", "verb", "argument"),
+    [
+        ("#assumir", "take", ""),
+        ("#Atribuir Ana Lima", "assign", "Ana Lima"),
+        ("#prazo amanhã 14h", "due", "amanhã 14h"),
+        ("#due: tomorrow 2pm", "due", "tomorrow 2pm"),
+        ("#plazo 20/12", "due", "20/12"),
+        ("#prioridade alta", "priority", "alta"),
+        ("#tópico Parada do Sistema", "topic", "Parada do Sistema"),
+        ("#juntar SUP-12", "join", "SUP-12"),
+        ("#modelo boleto", "canned", "boleto"),
+        ("#por que", "why", ""),
+        ("#spam", "spam", ""),
+        ("#ajuda", "help", ""),
+    ],
+)
+def test_orders_in_three_languages(line: str, verb: str, argument: str) -> None:
+    found = _read(f"{line}\nTexto.")
+    assert [(o.verb, o.argument) for o in found.orders] == [(verb, argument)]
+    assert (found.text, found.problem) == ("Texto.", "")
+
+
+@pytest.mark.parametrize("line", ["#prazo", "#assumir já", "#spam demais", "#atribuir"])
+def test_an_order_without_what_it_needs_or_with_more_is_none(line: str) -> None:
+    assert _read(f"{line}\nTexto.").problem == f"unknown:{line}"
+
+
+def test_what_asks_the_workflow_becomes_a_status() -> None:
+    def read_(text: str) -> Intent:
+        return read(
+            text, _WORKFLOW.find_status, lambda target: _WORKFLOW.can_set("aberto", target, "agent"), _LABELS,
+            lambda trigger: _WORKFLOW.target("aberto", trigger),
+        )  # fmt: skip
+
+    assert read_("Qual é a versão?\n#pedir-info").status == "com_cliente"
+    assert read_("#resolver\nPronto.").status == "resolvido"
+    assert read_("#fechar").status == "fechado"
+    assert read_("#reabrir").problem == "impossible:#reabrir"
 
 
 _LINES = st.lists(st.sampled_from(["#resolvido", "#nota", "# x", "#sem sentido", "", "  ", "texto", "#1", "> #nota"]))

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from mailgate.i18n import Translations
 from mailgate.notify.compose import Composer
-from mailgate.notify.views import CommentView, CompanyView, FileView, Head, NoticeView
+from mailgate.notify.views import CommentView, CompanyView, FileView, Head, NewsView, NoticeView
 from mailgate.resources import data_folder
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "outbound"
@@ -50,6 +50,7 @@ def notice(facts: dict[str, Any]) -> NoticeView:
             made[name] = _comment(made[name])
     for name in ("participants", "commands", "related"):
         made[name] = tuple(made.get(name, ()))
+    made["news"] = tuple(NewsView(**{**n, "at": datetime.fromisoformat(n["at"])}) for n in made.get("news", ()))
     return NoticeView(**made)
 
 
