@@ -15,6 +15,9 @@ _STOP = {
     não nao você vocês voce uma um com para por favor obrigado obrigada ola olá bom dia boa tarde noite está
     estou são também mas isso esse essa este esta já ainda quando fazer meu minha nosso nossa pelo pela dos
     das ao aos na nas no nos do da em ou seu sua foi ser tem temos consigo conseguimos preciso precisamos
+    quero chegou chegaram foram novo nova
+    eu nós hoje ontem amanhã agora isso isto muito bem só mesmo aqui depois perfeito resolvido encerrar fechar abrir
+    funcionou voltou instalei testei fiz fizemos era têm pessoal prezado prezada prezados
     atenciosamente abraço abraços senha boleto fatura erro chamado segue anexo até às qual quais fico aguardo
     retorno
     """
@@ -25,6 +28,9 @@ _STOP = {
     no usted ustedes una un con para por favor gracias hola buenos buenas días tardes noches está estoy son
     también pero eso ese esa este esta ya todavía cuando hacer mi nuestro nuestra los las el la del al en y o
     su fue ser tiene tenemos puedo podemos necesito necesitamos saludos cordiales contraseña factura error
+    quiero llegó llegaron fueron nuevo nueva
+    yo nosotros hoy ayer mañana ahora eso esto mucho bien mismo aquí después perfecto resuelto cerrar abrir listo
+    funcionó volvió instalé probé hice hicimos era tienen estimado estimada estimados lo le se ha he
     adjunto hasta cuál quedo espera respuesta muy pues qué cómo donde hay
     """
     ),

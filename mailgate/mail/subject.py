@@ -69,7 +69,7 @@ def strip_prefixes(subject: str) -> str:
 def is_forward(subject: str) -> bool:
     """Whether the outermost prefix says that the mail was passed on (`ENC:`, `Fwd:`, `WG:`)."""
     words = [word for word in _peel(subject)[0] if word != "tag"]
-    return bool(words) and words[0] in _FORWARD and words[0] not in ("rv", "i")
+    return bool(words) and words[0] in _FORWARD and words[0] != "i"
 
 
 def _key_pattern(prefix: str) -> re.Pattern[str]:

@@ -33,6 +33,7 @@ def _special(key: str, wanted: Any, mail: ReadMail) -> bool | None:
         "kind": mail.screening.kind,
         "may_answer": mail.screening.may_answer,
         "language": message.language,
+        "elided": message.elided,
         "original_message_id": mail.bounce.original_message_id if mail.bounce else None,
     }
     return facts[key] == wanted if key in facts else None
