@@ -207,7 +207,7 @@ def _to_many(fields: dict[str, str], own: str) -> Screening | None:
     answers = bool(fields.get("in-reply-to") or fields.get("references"))
     listed = next((name for name in LIST_FIELDS if fields.get(name)), "")
     news = next((name for name in NEWS_FIELDS if fields.get(name)), "")
-    campaign = next((name for name in CAMPAIGN_FIELDS if fields.get(name)), "")
+    campaign = next((name for name in CAMPAIGN_FIELDS if fields.get(name) and not _persons_id(name, fields[name])), "")
     talks = any(
         fields.get(name) for name in ("list-post", "mailing-list", "list-subscribe", "x-beenthere", "x-mailman-version")
     )
@@ -223,6 +223,11 @@ def _to_many(fields: dict[str, str], own: str) -> Screening | None:
         fine = "bulk" if campaign == "feedback-id" else "newsletter"
         return Screening("bulk", campaign, False, fine, answers or campaign == "feedback-id")
     return None
+
+
+def _persons_id(name: str, value: str) -> bool:
+    """Proton names every person's mail with a campaign's field: `Feedback-ID: 12345:user:proton` (2020 and later)."""
+    return name == "feedback-id" and ":user:" in value
 
 
 # --- a person wrote it ------------------------------------------------------------------------------------------------
