@@ -32,6 +32,9 @@ from mailgate.mail.screen_words import (
 _WORDS = re.compile(r"\s+")
 _MOST_TEXT = 2000
 
+#: The subject of an aggregate report (RFC 7489 §7.2.1.1); some put words before it or braces around the values.
+_AGGREGATE = re.compile(r"report domain:.{1,200}submitter:.{1,200}report-id:", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -105,6 +108,8 @@ def _special(fields: dict[str, str], subject: str, content: Content) -> Screenin
         return Screening("auto_reply", "disposition notification", False, "receipt", False)
     if "multipart/report" in content_type and "feedback-report" in content_type:
         return Screening("auto_reply", "feedback report", False, "feedback", False)
+    if _AGGREGATE.search(subject[:500]):
+        return Screening("auto_reply", "DMARC aggregate report", False, "feedback", False)
     if content.answered:  # with words of his own beside it, it is the person's word
         words = bool(content.text.strip())
         kind = "human" if words else "auto_reply"

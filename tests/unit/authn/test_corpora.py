@@ -27,6 +27,8 @@ from mailgate.authn.results import AuthResults
 from mailgate.authn.spf_check import check_spf
 from mailgate.authn.verify import verify
 from mailgate.authn.wire import split
+from mailgate.mail.limits import MailLimits
+from mailgate.mail.parse import read_mail
 
 CORPORA = os.environ.get("MAILGATE_CORPORA", "")
 pytestmark = pytest.mark.skipif(not CORPORA, reason="MAILGATE_CORPORA names no folder of foreign test mails")
@@ -317,3 +319,14 @@ def test_dmarc_of_spamassassin() -> None:
             disagree[path.stem] = str((sender, peer, author, got))
     print(f"DMARC (spamassassin): {len(cases) - len(disagree)} of {len(cases)} agree")
     assert disagree == {}
+
+
+# --- reports --------------------------------------------------------------------------------------------------------
+
+
+def test_reports_about_authentication_are_nobodys_word() -> None:
+    """Abuse reports and DMARC aggregate reports: no tickets, no answers."""
+    for folder in ("arf-stalwart", "dmarc-reports-stalwart"):
+        for path in sorted(_folder(folder).glob("*.eml")):
+            mail = read_mail(path.read_bytes(), MailLimits(), mail_from="", own_domains_ids=lambda message_id: False)
+            assert (mail.screening.fine, mail.screening.may_answer) == ("feedback", False), path.name

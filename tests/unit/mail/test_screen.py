@@ -16,6 +16,16 @@ def screened(
     return read_mail(raw, MailLimits(), mail_from=mail_from, **more).screening  # type: ignore[arg-type]
 
 
+def test_a_dmarc_aggregate_report_is_nobodys_word() -> None:
+    usual, braced = (
+        "Report Domain: a.test Submitter: b.test Report-ID: 1",
+        "report domain: {a} Submitter: {b} Report-ID: {c}",
+    )
+    for subject in (usual, braced):
+        assert screened(subject=subject) == Screening("auto_reply", "DMARC aggregate report", False, "feedback", False)
+    assert screened(subject="The report domain: wrong").kind == "human"
+
+
 def test_a_person() -> None:
     assert screened() == Screening("human")
     assert screened("Auto-Submitted: no\r\n", "Resposta automática").kind == "human"
