@@ -23,6 +23,9 @@ _OLD_GMAIL = re.compile(
 )
 #: `>>> Ana <ana@cliente.test> 05/11/2025 09:58 >>>` (GroupWise).
 _GROUPWISE = re.compile(r">>> ?[^>].{0,200}\d{1,2}:\d{2}(?:[: ]?[\dapm]{0,4})? ?>>>")
+_BRACKETED = re.compile(r"<[^<>]{0,300}>")
+_CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}(?![.\d])")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _COLON = re.compile(r": ")
 _MOST_CHARS = 500
 _MOST_LINES = 6
@@ -117,9 +120,20 @@ def is_attribution(joined: str, quoted_next: bool) -> bool:
         return True
     if quoted_next:
         return at_end or (dated and (address or verb or opens))
-    if address and dated and core.endswith((">", ")", '"')):
+    if address and core.endswith((">", ")", '"')) and _dates(joined, opens):
         return True
     bracketed = "<" in joined or "(" in joined
     if at_end and address and (opens or bracketed):
         return True
     return verb and dated and (opens or bracketed or joined[0].isdigit())
+
+
+def _dates(joined: str, opens: bool) -> bool:
+    """Whether a line that ends with an address and has no verb begins as an attribution does, or has date and time.
+
+    Digits within an address are none: `SMTP error after RCPT TO:<ana_2302@cliente.test>:` is a report's line.
+    """
+    bare = _BRACKETED.sub(" ", joined)
+    if opens or joined[0].isdigit():
+        return _TIME.search(bare) is not None
+    return _CLOCK.search(bare) is not None and _YEAR.search(bare) is not None

@@ -30,7 +30,7 @@ WROTE = phrases(
 WROTE_INSIDE = phrases(
     """
     wrote | escreveu | escribió | schrieb | schreef | skrev | ha scritto | a écrit | napisał | пишет | написал |
-    kirjoitti | from
+    kirjoitti
     """
 )
 

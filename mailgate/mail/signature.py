@@ -21,6 +21,7 @@ _MOST_SIGNED = 12
 _LONGEST_SIGNED = 90
 _NOTICE_MIN = 110
 _TITLE = 70
+_TITLES = re.compile(r"disclaimer|confiden|aviso legal|legal notice|haftungsausschluss|avertissement")
 _OPENERS = "*_[<(| -–—\u200e\u200f"
 _CONTACT = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.\w|https?://|www\.|\+?\(?\d[\d ().-]{6,20}\d")
 _NAME = re.compile(r"[^\W\d_][^\d?!:;#<>=]{0,60}")
@@ -157,6 +158,8 @@ def _notice(lines: list[str], end: int) -> int:
             longer = True
             continue
         below = i
+    if 0 < begin < end and len(lines[begin - 1]) < _TITLE and _TITLES.search(lines[begin - 1].lower()):
+        return begin - 1
     return begin
 
 

@@ -96,7 +96,9 @@ DISCLAIMER = phrases(
     avviso di riservatezza | dit bericht | deze e-mail | denne e-post | denne e-mail | detta meddelande | ta wiadomość |
     niniejsza wiadomość | данное сообщение | настоящее сообщение | antes de imprimir | before printing |
     pense no meio ambiente | piense en el medio ambiente | livre de vírus | libre de virus | virus-free | virenfrei |
-    sem vírus | este email foi escaneado | este e-mail foi verificado | este email foi verificado
+    sem vírus | este email foi escaneado | información de nod32 | informação do nod32 |
+    information from eset | informações do eset |
+    esta mensagem foi verificada | este e-mail foi verificado | este email foi verificado
     """
 )
 #: What a confidentiality notice speaks of; it needs one of each, or it is a sentence of the author's.
@@ -115,4 +117,6 @@ ADDRESSED = phrases(
     """
 )
 #: What only the line of a scanner or of a friend of trees has; such a line may be short.
-SCANNER = phrases("""avast | avg.com | antivírus | antivirus | imprimir | before printing | meio ambiente""")
+SCANNER = phrases(
+    """avast | avg.com | nod32 | eset_ | antivírus | antivirus | imprimir | before printing | meio ambiente"""
+)

@@ -95,6 +95,13 @@ def test_in_doubt_it_is_no_signature(text: str) -> None:
     assert strip_reply(text) == (text, "")
 
 
+def test_a_server_report_has_no_attribution() -> None:
+    """Addresses with numbers in them, and IP addresses, look like dates."""
+    report = "  SMTP error after RCPT TO:<ana_2302@cliente.test>:\n  host mx [65.54.244.200]: 550 no:"
+    text = f"Falhou assim:\n\n{report}\n\nE agora?"
+    assert strip_reply(text) == (text, "")
+
+
 def test_a_signature_marked_in_html_ends_where_the_author_goes_on() -> None:
     page = '<p>Oi.</p><div id="Signature">Ana</div><p>Esqueci o anexo, vai agora.</p>'
     assert from_html(page) == ("Oi.\n\nAna\n\nEsqueci o anexo, vai agora.", "")
