@@ -1,7 +1,8 @@
 """A mail to send, as bytes: written by hand, because the lines are few and every one of them matters.
 
-Promises: CRLF line ends only, 7-bit ASCII, lines of at most 998 octets, each header value one logical line (a value
-can never start a header or a body), a name can never become an address. The same arguments give the same bytes.
+Promises: CRLF line ends only, 7-bit ASCII (but for an address that has none, RFC 6532), lines of at most 998 octets, each
+header value one logical line (a value can never start a header or a body), a name can never become an address. The same
+arguments give the same bytes.
 Sources: RFC 5322 §2.1.1, RFC 2045 §6.7, RFC 2046 §5.1.4, RFC 2047 §5, RFC 2231 §4, RFC 2387, RFC 2392, RFC 8058 §3.1.
 """
 
@@ -22,6 +23,7 @@ from mailgate.mail.addresses import normalise
 from mailgate.mail.headers import one_line
 
 _ADDRESS = re.compile(r"[!#-'*+\-/-9=?A-Z^-~.]{1,64}@[A-Za-z0-9._\-\[\]:]{1,255}")
+_UTF8_ADDRESS = re.compile(r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f-\xa0]{1,64}@[A-Za-z0-9._\-]{1,255}")
 _ID = re.compile(r"[!-;=?-~]{1,900}")
 _NAME = re.compile(r"[!-9;-~]{1,76}")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
@@ -111,7 +113,7 @@ def build(head: Head, text: str, html: str | None = None, files: Sequence[OutFil
         entity = _multipart("alternative", seed, [entity, page])
     if attached:
         entity = _multipart("mixed", seed, [entity, *(_file(f) for f in attached)])
-    return "".join(f"{name}: {value}\r\n" for name, value in _header(head)).encode("ascii") + entity
+    return "".join(f"{name}: {value}\r\n" for name, value in _header(head)).encode("utf-8") + entity
 
 
 def _header(head: Head) -> list[tuple[str, str]]:
@@ -145,10 +147,11 @@ def _header(head: Head) -> list[tuple[str, str]]:
 def mailbox(name: str, address: str) -> str:
     """`Name <address>` for a header; the name quoted or encoded, so that nothing in it reads as an address.
 
-    Raises ValueError when the address is not plain ASCII `local@domain` (an IDN domain is turned into ASCII).
+    An IDN domain is turned into ASCII; a local part that has no ASCII form is written as UTF-8 (RFC 6532 §3.2), which
+    a relay takes only with SMTPUTF8. Raises ValueError when the address is no `local@domain`.
     """
     spec = normalise(address)
-    if not _ADDRESS.fullmatch(spec):
+    if not _ADDRESS.fullmatch(spec) and not (_UTF8_ADDRESS.fullmatch(spec) and spec.isprintable()):
         raise ValueError(f"{spec!r} cannot stand in a header as an address")
     shown = one_line(name)
     if not shown:

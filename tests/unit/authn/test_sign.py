@@ -43,6 +43,15 @@ def test_dkimpy_by_itself_verifies_what_we_sign(keys: Keys, kind: str, size: int
     assert max(len(line) for line in signed[: -len(raw)].split(b"\r\n")) <= 78
 
 
+def test_a_header_in_utf8_is_signed_as_it_is(keys: Keys) -> None:
+    """RFC 6532: the address of a customer may stand in it."""
+    pem, record = keys["rsa"]
+    raw = MAIL.replace(b"To: ", "To: josé@cliente.test, ".encode(), 1)
+    assert raw != MAIL
+    signed = Signer("example.test", "s1", pem).sign(raw, datetime.now(UTC))
+    assert dkim.verify(signed, dnsfunc=lambda name, timeout=5: record.encode())
+
+
 def test_a_signature_covers_more_than_there_is_and_ends_after_fourteen_days(keys: Keys) -> None:
     now = datetime(2025, 11, 5, 13, 22, tzinfo=UTC)
     tags = _tags(Signer("example.test", "s1", keys["rsa"][0]).sign(MAIL, now))

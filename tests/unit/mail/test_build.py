@@ -144,3 +144,11 @@ def test_one_click_unsubscribe() -> None:
     raw = build(head(list_unsubscribe="https://portal.example.test/u/abc"), "oi")
     assert b"List-Unsubscribe: <https://portal.example.test/u/abc>\r\n" in raw
     assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+
+
+def test_an_address_that_is_not_ascii_is_written_as_it_is() -> None:
+    """RFC 6532 §3.2: such a customer can be answered where the relay offers SMTPUTF8; the domain is ASCII either way."""
+    raw = build(head(to_name="José", to_address="josé@padaria-são.test"), "Olá")
+    assert "<josé@xn--padaria-so-n5a.test>\r\n".encode() in raw
+    assert raw.partition(b"\r\n\r\n")[2].isascii()
+    assert read_mail(raw, MailLimits()).message.to[0].address == "josé@xn--padaria-so-n5a.test"
