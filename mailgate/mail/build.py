@@ -1,8 +1,8 @@
 """A mail to send, as bytes: written by hand, because the lines are few and every one of them matters.
 
-Promises: CRLF line ends only, 7-bit ASCII (but for an address that has none, RFC 6532), lines of at most 998 octets, each
-header value one logical line (a value can never start a header or a body), a name can never become an address. The same
-arguments give the same bytes.
+Promises: CRLF line ends only, 7-bit ASCII (but for an address that has none, RFC 6532), lines of at most 998 octets,
+each header value one logical line (a value can never start a header or a body), a name can never become an address. The
+same arguments give the same bytes.
 Sources: RFC 5322 §2.1.1, RFC 2045 §6.7, RFC 2046 §5.1.4, RFC 2047 §5, RFC 2231 §4, RFC 2387, RFC 2392, RFC 8058 §3.1.
 """
 

@@ -118,7 +118,7 @@ def test_a_name_never_becomes_an_address() -> None:
     [
         {"to_address": "a@x.test, b@x.test"},
         {"to_address": "a@x.test\r\nBcc: c@x.test"},
-        {"to_address": "joão@x.test"},
+        {"to_address": "jo\u2028ão@x.test\r\nBcc: c@x.test"},
         {"to_address": ""},
         {"message_id": "a b@x"},
         {"message_id": "a>\r\nX: y"},
@@ -147,7 +147,7 @@ def test_one_click_unsubscribe() -> None:
 
 
 def test_an_address_that_is_not_ascii_is_written_as_it_is() -> None:
-    """RFC 6532 §3.2: such a customer can be answered where the relay offers SMTPUTF8; the domain is ASCII either way."""
+    """RFC 6532 §3.2: such a customer can be answered where the relay offers SMTPUTF8."""
     raw = build(head(to_name="José", to_address="josé@padaria-são.test"), "Olá")
     assert "<josé@xn--padaria-so-n5a.test>\r\n".encode() in raw
     assert raw.partition(b"\r\n\r\n")[2].isascii()
