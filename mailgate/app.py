@@ -25,11 +25,12 @@ from mailgate.authn.oauth import TokenSource
 from mailgate.authn.resolver import SystemResolver
 from mailgate.authn.sign import Signer, load_signer
 from mailgate.clock import parse_duration
-from mailgate.company import Company, load_company
+from mailgate.company import Company, WorkingTime, load_company
 from mailgate.companyfiles import work_amount
 from mailgate.decide.facts import Bound, Policy
 from mailgate.decide.ruling import Book, Names
 from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
+from mailgate.flows.hooks import Hook
 from mailgate.flows.reading import Network, Reader, Reading, ReadJob
 from mailgate.flows.rendering import Rendered, Renderer, RenderJob
 from mailgate.flows.site import Lifetimes, RetryPolicy, Site, SlaQuery
@@ -55,13 +56,18 @@ from store.ids import IdSource
 from store.writer import Writer
 
 
+def book_of(company: Company) -> Book:
+    """What decisions look at of a company's files."""
+    return Book(company.rules, company.workflow, _names_of(company), WorkingTime(company.sla), company.digest)
+
+
 class BookShelf:
     """The company's rules and workflow in force: `reload` swaps them at once, and keeps the last good ones."""
 
     def __init__(self, load: Callable[[], Company]) -> None:
         self._load = load
         self.company = load()
-        self._book = _book_of(self.company)
+        self._book = book_of(self.company)
         self.error = ""
 
     def book(self) -> Book:
@@ -75,17 +81,16 @@ class BookShelf:
         except ConfigError as error:
             self.error = str(error)
             raise
-        self.company, self._book, self.error = company, _book_of(company), ""
+        self.company, self._book, self.error = company, book_of(company), ""
 
 
-def _book_of(company: Company) -> Book:
-    names = Names(
+def _names_of(company: Company) -> Names:
+    return Names(
         {key: one.label for key, one in company.departments.items()},
         {key: one.label for key, one in company.topics.topics.items()},
         dict(company.notices.canned),
         company.sla.calendar.zone.key,
     )
-    return Book(company.rules, company.workflow, names)
 
 
 @dataclass(slots=True)
@@ -131,7 +136,13 @@ def read_company_of(settings: Settings) -> Company:
         timezone=settings.timezone,
         departments=settings.departments,
         agents=[a.address for a in settings.agents],
+        webhooks=[w.name for w in settings.webhooks],
     )
+
+
+def open_hooks(settings: Settings) -> dict[str, Hook]:
+    """Where webhooks go. Raises ConfigError for a secret that cannot be read."""
+    return {w.name: Hook(w.url, secret(w.secret, w.secret_file).encode()) for w in settings.webhooks}
 
 
 def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint, node: str) -> Site:

@@ -6,9 +6,12 @@ between files too. The result is frozen: a reload makes a new one, and a mail in
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -34,17 +37,18 @@ from mailgate.tickets import workflow as states
 from mailgate.tickets.workflow import Workflow, WorkflowFile
 from mailgate.yamlfile import Document, did_you_mean
 from mailgate.yamltypes import text_in
-from scheduler.worktime import Calendar, holiday_check
+from scheduler.worktime import Amount, BusinessDays, Calendar, holiday_check
 
 M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Sla:
-    """Working time and targets."""
+    """Working time and targets. due_soon: how long before a due date it comes near."""
 
     calendar: Calendar
     targets: tuple[Target, ...]
+    due_soon: Amount = timedelta(hours=2)
 
     def target(self, *, priority: str = "", topic: str = "", department: str = "") -> Target | None:
         """The first target that fits, None when the company promises nothing."""
@@ -53,6 +57,50 @@ class Sla:
             if all(not wanted or value in wanted for wanted, value in pairs):
                 return one
         return None
+
+
+_AMOUNT = re.compile(r"(\d+)(m|h|bd|d)")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTime:
+    """The company's working time as decisions ask for it: functions of the instants they are given."""
+
+    sla: Sla
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether the company works at that instant."""
+        return self.sla.calendar.is_open(at)
+
+    def local(self, at: datetime) -> datetime:
+        """The instant as the company's wall clock shows it."""
+        return at.astimezone(self.sla.calendar.zone)
+
+    def due(self, at: datetime, amount: str) -> datetime:
+        """When `4h` of working time, `1bd`, `2d` of plain days, or the working time of a day is over; aware UTC.
+
+        Raises NeverOpen where the calendar has no such time.
+        """
+        calendar = self.sla.calendar
+        if "-" in amount:
+            return calendar.end_of(date.fromisoformat(amount))
+        for number, unit in _AMOUNT.findall(amount):
+            if unit == "bd":
+                at = calendar.add(at, BusinessDays(int(number)))
+            elif unit == "d":
+                at = calendar.after(at, days=int(number))
+            else:
+                at = calendar.add(at, timedelta(**{"m": {"minutes": int(number)}, "h": {"hours": int(number)}}[unit]))
+        return at
+
+    def horizon(self, at: datetime) -> datetime:
+        """Up to which due date one is near at that instant."""
+        return self.sla.calendar.add(at, self.sla.due_soon)
+
+    def promised(self, at: datetime, *, priority: str, topic: str, department: str) -> datetime | None:
+        """When such a ticket, opened then, must be looked at; None where nothing is promised."""
+        target = self.sla.target(priority=priority, topic=topic, department=department)
+        return self.sla.calendar.add(at, target.first_check) if target is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +114,7 @@ class Company:
     departments: dict[str, Department]
     people: PeopleFile
     notices: NoticesFile
+    digest: str = ""  # of the files' content: which version this is
 
     def department_label(self, key: str, language: str) -> str:
         """The department's name as people read it; its key where nothing better is known."""
@@ -105,6 +154,11 @@ class _Shelf:
         self.documents[name] = document
         return found
 
+    def digest(self) -> str:
+        """Of all that the files say, whatever their comments and blanks."""
+        said = json.dumps({name: one.data for name, one in self.documents.items()}, sort_keys=True, default=str)
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
     def say(self, name: str, problems: list[rulebook.Problem], *, warning: bool = False) -> None:
         document = self.documents.get(name)
         if document is not None:
@@ -118,16 +172,18 @@ def load_company(
     timezone: str,
     departments: Collection[str] = (),
     agents: Collection[str] = (),
+    webhooks: Collection[str] | None = None,
     limits: Limits | None = None,
 ) -> Company:
     """Read and check the company's seven files.
 
     folder: where mailgate.yaml is. preset: the folder of the preset. timezone: for a sla.yaml that names none.
     departments: keys named in mailgate.yaml, created where departments.yaml lacks them. agents: their addresses.
+    webhooks: names that mailgate.yaml defines, None where it could not be read.
     Raises ConfigError with every mistake of all files.
     """
     company, mistakes = read_company(
-        folder, preset, timezone=timezone, departments=departments, agents=agents, limits=limits
+        folder, preset, timezone=timezone, departments=departments, agents=agents, webhooks=webhooks, limits=limits
     )
     if company is None:
         raise ConfigError([m for m in mistakes if not m.warning])
@@ -141,6 +197,7 @@ def read_company(
     timezone: str,
     departments: Collection[str] = (),
     agents: Collection[str] = (),
+    webhooks: Collection[str] | None = None,
     limits: Limits | None = None,
 ) -> tuple[Company | None, list[Mistake]]:
     """As `load_company`, but hands back mistakes and warnings together; None where there are mistakes."""
@@ -156,14 +213,21 @@ def read_company(
         shelf.say("workflow", states.problems(workflow))
     every = _departments(own_departments, departments)
     calendar = _calendar(shelf, sla, timezone)
-    _cross_check(shelf, workflow, rules, sla, topics, every if own_departments is not None else None)
+    _cross_check(shelf, workflow, rules, sla, topics, every if own_departments is not None else None, notices, webhooks)
     if rules is not None:
         shelf.say("rules", rulebook.doubts(rules, agents), warning=True)
     if any(not mistake.warning for mistake in shelf.mistakes):
         return None, shelf.mistakes
     assert workflow and rules and sla and topics and people and notices and calendar  # noqa: PT018 (None has a mistake)
     company = Company(
-        Workflow.of(workflow), RuleBook.of(rules), Sla(calendar, sla.targets), topics, every, people, notices
+        Workflow.of(workflow),
+        RuleBook.of(rules),
+        Sla(calendar, sla.targets, sla.due_soon),
+        topics,
+        every,
+        people,
+        notices,
+        shelf.digest(),
     )
     return company, shelf.mistakes
 
@@ -199,6 +263,8 @@ def _cross_check(
     sla: SlaFile | None,
     topics: TopicsFile | None,
     departments: dict[str, Department] | None,
+    notices: NoticesFile | None,
+    webhooks: Collection[str] | None,
 ) -> None:
     """Names that one file uses and another defines; skipped where the other could not be read."""
     if topics is not None:
@@ -207,7 +273,10 @@ def _cross_check(
         shelf.say("sla", _sla_problems(sla, topics, departments))
     if workflow is not None and rules is not None and topics is not None and departments is not None:
         reachable = {one.to for one in workflow.transitions if one.to is not None}
-        known = rulebook.Known(list(workflow.states), list(departments), list(topics.topics), reachable)
+        replies = list(notices.canned) if notices is not None else []
+        known = rulebook.Known(
+            list(workflow.states), list(departments), list(topics.topics), reachable, replies, webhooks
+        )
         shelf.say("rules", rulebook.problems(rules, known))
 
 

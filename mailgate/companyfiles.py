@@ -124,6 +124,7 @@ class SlaFile(Section):
 
     calendar: CalendarFile = CalendarFile()
     targets: tuple[Target, ...] = ()
+    due_soon: Annotated[WorkAmount, Field(validate_default=True)] = "2h"  # type: ignore[assignment]
 
 
 class FieldIf(Section):
@@ -246,9 +247,9 @@ class NoticesFile(Section):
     survey: Survey | None = None
     copy_to: tuple[Address, ...] = ()
     signature: Text | None = None
-    canned: Annotated[dict[Key, Texts], Field(description="answers that an agent sends by #modelo NAME")] = Field(
-        default_factory=dict
-    )
+    canned: Annotated[
+        dict[Key, Texts], Field(description="answers by name: #modelo NAME of an agent, `reply: NAME` of a rule")
+    ] = Field(default_factory=dict)
 
     def sends(self, notice: Notice) -> bool:
         """Whether the company wants this notice sent at all."""

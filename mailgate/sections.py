@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, PlainValidator, SecretStr, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, SecretStr, WithJsonSchema, model_validator
 
 from mailgate.yamltypes import (
     Address,
@@ -271,12 +272,41 @@ class Dkim(Section):
     key_file: RequiredPath
 
 
+def _hook_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 (raises where it is no number)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError(f"{value!r} is not where a webhook can go; write it like https://erp.example.com/hook")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("http is only for this machine itself (127.0.0.1); write https://...")
+    return value
+
+
+class WebhookEntry(Section):
+    """A program that rules may tell: the only hosts a POST ever goes to. The secret signs it."""
+
+    name: Key
+    url: Annotated[str, AfterValidator(_hook_url)]
+    secret: SecretStr = SecretStr("")
+    secret_file: OptionalPath = None
+
+    @model_validator(mode="after")
+    def _has_secret(self) -> Self:
+        if not self.secret.get_secret_value() and self.secret_file is None:
+            raise ValueError("a webhook needs `secret` or `secret_file`: without it nobody can tell who called")
+        return self
+
+
 class Sweeps(Section):
     """How often each sweep looks."""
 
     journal: Duration = Field(default="1s", validate_default=True)
     outbox: Duration = Field(default="1s", validate_default=True)
     timers: Duration = Field(default="5s", validate_default=True)
+    webhooks: Duration = Field(default="2s", validate_default=True)
     imap: Duration = Field(default="5s", validate_default=True)
     leases: Duration = Field(default="30s", validate_default=True)
     retention: Duration = Field(default="1h", validate_default=True)

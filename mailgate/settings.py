@@ -37,6 +37,7 @@ from mailgate.sections import (
     SupportAddress,
     Sweeps,
     TicketKey,
+    WebhookEntry,
 )
 from mailgate.yamlfile import Document, did_you_mean
 from mailgate.yamltypes import (
@@ -108,6 +109,7 @@ class Settings(Section):
     portal: Portal | None = None
     ops: Ops | None = None
     dkim: Dkim | None = None
+    webhooks: tuple[WebhookEntry, ...] = ()
     sweeps: Sweeps = Sweeps()
     ack_within: Duration = Field(default="2d", validate_default=True)
     limits: Limits = Limits()

@@ -72,6 +72,11 @@ class Calendar:
             left -= end - begin
         raise NeverOpen(f"no {amount} of working time within {MAX_DAYS} days of {start:%Y-%m-%d}")
 
+    def end_of(self, day: date) -> datetime:
+        """When the working time of that local day ends; of a closed day, when the day itself ends. Aware UTC."""
+        spans = self._spans(day)
+        return spans[-1][1] if spans else self._instant(day + timedelta(days=1), MIDNIGHT)
+
     def between(self, start: datetime, end: datetime) -> timedelta:
         """The working time from `start` to `end`; negative when `end` is earlier."""
         if end < start:

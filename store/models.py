@@ -137,7 +137,11 @@ class Ticket(SQLModel, table=True):
     """One matter of one requester. `version` grows with each public comment and each status set by a person."""
 
     __tablename__: ClassVar[str] = "ticket"
-    __table_args__ = (Index("ix_ticket_list", "status", "updated_at"), Index("ix_ticket_agent", "agent_id", "status"))
+    __table_args__ = (
+        Index("ix_ticket_list", "status", "updated_at"),
+        Index("ix_ticket_agent", "agent_id", "status"),
+        Index("ix_ticket_due", "due_at"),
+    )
     id: int = _id()
     number: int = Field(unique=True, sa_type=BigInteger)
     key: str = Field(unique=True)
@@ -168,6 +172,9 @@ class Ticket(SQLModel, table=True):
     joined_into: int | None = Field(
         default=None, sa_column=Column(_ID, nullable=True, index=True)
     )  # what was said is there
+    fields: dict[str, Any] = _json()  # what the form's fields, or rules, say; texts by key
+    due_soon_for: datetime | None = None  # the due date that was last said to come near
+    overdue_for: datetime | None = None  # the due date that was last said to have passed
 
 
 class Comment(SQLModel, table=True):
@@ -295,6 +302,37 @@ class Outbox(SQLModel, table=True):
     rendered_sha256: str | None = None
     answer: str = _text()  # the relay's last words
     settled_at: datetime | None = None
+
+
+class Webhook(SQLModel, table=True):
+    """A POST to another program, written in the transaction of what it tells, sent after the commit, tried again."""
+
+    __tablename__: ClassVar[str] = "webhook"
+    __table_args__ = (Index("ix_webhook_due", "state", "next_attempt_at"),)
+    id: int = _id()
+    name: str  # which of the webhooks of mailgate.yaml: where to and the secret stand there
+    ticket_id: int | None = _ref("ticket", index=True)
+    created_at: datetime
+    body: str = _text()
+    state: str = OutboxState.WAITING
+    attempts: int = 0
+    next_attempt_at: datetime
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+    answer: str = _text()
+    settled_at: datetime | None = None
+
+
+class Happening(SQLModel, table=True):
+    """What was decided without a mail: a person on a page or at a terminal, a timer, a due date; with its facts."""
+
+    __tablename__: ClassVar[str] = "happening"
+    __table_args__ = (Index("ix_happening_ticket", "ticket_id", "id"), Index("ix_happening_at", "at"))
+    id: int = _id()
+    ticket_id: int = _ref("ticket", nullable=False)
+    at: datetime
+    trigger: str  # action | timer | due
+    record: str = _text()  # Facts and Decision as JSON, exactly as they were
 
 
 class Timer(SQLModel, table=True):

@@ -26,6 +26,7 @@ from store.tables import (
 )
 from store.vocabulary import CommentKind, Role
 
+_DRAWN = "drawn-"
 _NEXT_NUMBER = "UPDATE counter SET value = value + 1 WHERE name = 'ticket' RETURNING value"
 
 
@@ -236,6 +237,18 @@ def events_after(connection: Connection, ticket_id: int, version: int, limit: in
     return [row for row in reversed(list(connection.execute(query))) if int(row.data.get("version", 0)) > version]
 
 
+def due_between(
+    connection: Connection, statuses: Sequence[str], soon: datetime, now: datetime, limit: int
+) -> list[tuple[int, str]]:
+    """(id, `due_soon` or `overdue`) of tickets in these statuses whose due date is to be spoken of, each once."""
+    c = TICKET.c
+    told = and_(c.due_at > now, c.due_soon_for.is_distinct_from(c.due_at))
+    passed = and_(c.due_at <= now, c.overdue_for.is_distinct_from(c.due_at))
+    query = select(c.id, c.due_at).where(c.due_at <= soon, c.status.in_(statuses), or_(told, passed))
+    rows = connection.execute(query.order_by(c.due_at).limit(limit))
+    return [(row.id, "overdue" if row.due_at <= now else "due_soon") for row in rows]
+
+
 def add_event(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append events; every row has the same columns."""
     if rows:
@@ -327,6 +340,19 @@ def all_since(connection: Connection, since: datetime | None, page: int = 500) -
             return
         yield from rows
         last = rows[-1].number
+
+
+def agent_draws(connection: Connection) -> dict[int, int]:
+    """When each agent was last drawn by turns, as a number that grows; who never was is missing."""
+    rows = connection.execute(select(COUNTER.c.name, COUNTER.c.value).where(COUNTER.c.name.startswith(_DRAWN)))
+    return {int(row.name.removeprefix(_DRAWN)): row.value for row in rows}
+
+
+def agent_drawn(connection: Connection, agent_id: int, turn: int) -> None:
+    """An agent was drawn at this turn."""
+    name = f"{_DRAWN}{agent_id}"
+    if fast.update(connection, COUNTER, {"value": turn}, {"name": name}) == 0:
+        fast.insert(connection, COUNTER, [{"name": name, "value": turn}], or_nothing=True)
 
 
 def open_with_agent(connection: Connection, agent_ids: Sequence[int], categories: Sequence[str]) -> dict[int, int]:

@@ -62,6 +62,7 @@ def _company(folder: Path, document: Document, settings: Settings | None) -> lis
     if settings is not None:
         preset, timezone = settings.preset, settings.timezone
         departments, agents = list(settings.departments), [a.address for a in settings.agents]
+        webhooks: list[str] | None = [w.name for w in settings.webhooks]
     else:
         data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         preset = str(data.get("preset")) if data.get("preset") in presets() else "centrium"
@@ -70,8 +71,14 @@ def _company(folder: Path, document: Document, settings: Settings | None) -> lis
         departments = [str(a["department"]) for a in addresses if "department" in a]
         departments += [str(d) for a in people for d in a.get("departments") or () if isinstance(a, dict)]
         agents = [str(a["address"]) for a in people if "address" in a]
+        webhooks = None
     _, mistakes = read_company(
-        folder, preset_folder(preset), timezone=timezone, departments=departments or ["suporte"], agents=agents
+        folder,
+        preset_folder(preset),
+        timezone=timezone,
+        departments=departments or ["suporte"],
+        agents=agents,
+        webhooks=webhooks,
     )
     return mistakes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailgate.decide.author import who
 from mailgate.decide.common import agent_answers, decision_of, said, status_after
-from mailgate.decide.decision import Action, Assign, AuthorFinding, Decision, Intent, OpenTicket, ThreadChoice
+from mailgate.decide.decision import Action, Assign, AuthorFinding, Decision, Intent, OpenTicket, Remark, ThreadChoice
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
 from mailgate.decide.ruling import Book, Ruling, rule
 from store.vocabulary import CommentKind, Outcome, Role
@@ -16,6 +16,8 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
         return _action_opens(facts, action, author, book)
     ticket = facts.tickets[0]
     thread = ThreadChoice("existing", ticket.id, ticket.key, action.channel, f"chosen on the {action.channel}")
+    if action.verb == "rate":
+        return _action_rates(facts, action, author, thread, book)
     if action.role is Role.CUSTOMER:
         if ticket.category == "closed":
             return _action_follows_up(facts, action, author, ticket, book)
@@ -34,6 +36,18 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     kind = {"note": "note"}.get(action.verb, "answer")
     intent = Intent(kind, action.text, action.status)
     return agent_answers(facts, author, thread, intent, Ruling(), book)
+
+
+def _action_rates(
+    facts: Facts, action: ActionFacts, author: AuthorFinding, thread: ThreadChoice, book: Book
+) -> Decision:
+    """A customer answers the survey: kept in the history, and rules say what follows."""
+    ruling = rule(book, "survey_answered", facts, author, facts.tickets[0])
+    answer = Remark("survey", {"rating": str(action.rating), "comment": action.text})
+    return decision_of(
+        facts, Outcome.COMMAND, "", thread.why, thread, author, rules=ruling.outcomes,
+        actions=(answer, *ruling.actions),
+    )  # fmt: skip
 
 
 def _action_opens(facts: Facts, action: ActionFacts, author: AuthorFinding, book: Book) -> Decision:

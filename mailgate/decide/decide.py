@@ -7,17 +7,22 @@ decided is a list of actions in order; `flows.effects` carries them out and `not
 from __future__ import annotations
 
 from mailgate.decide.action import by_person
+from mailgate.decide.chain import with_consequences
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import Facts
 from mailgate.decide.mail import by_mail
 from mailgate.decide.ruling import Book
-from mailgate.decide.timer import by_timer
+from mailgate.decide.timer import by_due_date, by_timer
 
 
 def decide(facts: Facts, book: Book) -> Decision:
     """What becomes of a mail, of a person's action, or of a due time. Total for any facts."""
     if facts.mail is not None:
-        return by_mail(facts, facts.mail, book)
-    if facts.action is not None:
-        return by_person(facts, facts.action, book)
-    return by_timer(facts, book)
+        decision = by_mail(facts, facts.mail, book)
+    elif facts.action is not None:
+        decision = by_person(facts, facts.action, book)
+    elif facts.due:
+        decision = by_due_date(facts, book)
+    else:
+        decision = by_timer(facts, book)
+    return with_consequences(decision, facts, book)

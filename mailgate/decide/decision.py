@@ -123,7 +123,7 @@ class SetStatus:
 
 @dataclass(frozen=True, slots=True)
 class SetField:
-    """Set department, topic, priority or add tags."""
+    """Set department, topic or priority, add tags, fill fields (`key=value`)."""
 
     name: str
     values: tuple[str, ...]
@@ -132,15 +132,44 @@ class SetField:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Give the ticket to an agent."""
+    """Give the ticket to an agent; None: take it away. draw: round_robin | least_loaded, "" for a named one."""
 
-    agent_id: int
+    agent_id: int | None
+    by: str
+    draw: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer the requester with a text of notices.yaml. text: in the requester's language, placeholders unfilled."""
+
+    name: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Hand on what was said to addresses outside."""
+
+    addresses: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallWebhook:
+    """Tell another program: a signed POST to the webhook of that name, after the commit."""
+
+    name: str
     by: str
 
 
 @dataclass(frozen=True, slots=True)
 class SetDue:
-    """Set when the ticket is to be looked at next: `at` (aware UTC), or `amount` of working time from now (`4h`)."""
+    """Set when the ticket is to be looked at next: `at` (aware UTC), or `amount` of working time from now (`4h`).
+
+    Neither of them: there is no due date.
+    """
 
     at: datetime | None
     amount: str
@@ -257,6 +286,9 @@ Action = (
     | BlockSender
     | Resume
     | Report
+    | Reply
+    | Forward
+    | CallWebhook
     | AskAgent
     | RefuseCommand
     | ReturnedMail

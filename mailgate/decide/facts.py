@@ -26,7 +26,11 @@ class ContactFacts:
 
 @dataclass(frozen=True, slots=True)
 class AgentFacts:
-    """A person on our side. open_tickets: a draw for least loaded, read when the facts were."""
+    """A person on our side.
+
+    open_tickets: for least loaded. last_drawn: for round robin, grows with each draw, 0 for never. Both are read with
+    the facts, and only where a rule asks for such a draw.
+    """
 
     id: int
     name: str
@@ -34,6 +38,8 @@ class AgentFacts:
     role: str
     departments: tuple[str, ...]
     language: str | None = None
+    open_tickets: int = 0
+    last_drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class TicketFacts:
     last_customer_at: datetime | None
     last_agent_at: datetime | None
     joined_into: int | None = None  # id of the ticket that it became part of
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ class Forwarded:
 class ActionFacts:
     """What a person asked for on a page or at a terminal, already allowed to name this ticket.
 
-    verb: comment | reply | note | set_status | assign | open | confirm. proof: how we know the person.
+    verb: comment | reply | note | set_status | assign | open | confirm | rate. proof: how we know the person.
     """
 
     verb: str
@@ -156,6 +163,7 @@ class ActionFacts:
     subject: str = ""
     agent_id: int | None = None
     verified: bool = True
+    rating: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,7 @@ class Counters:
     mails: tuple[int, ...] = ()
     tickets: tuple[int, ...] = ()
     comments: tuple[int, ...] = ()
+    reply_acks: tuple[int, ...] = ()  # as `acks`, for the one address in Reply-To where a rule may take it
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +206,14 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was known. Exactly one of mail, action, timer is what happened."""
+    """What was known. Exactly one of mail, action, timer, due is what happened."""
 
     now: datetime
     policy: Policy
     mail: MailFacts | None = None
     action: ActionFacts | None = None
     timer: str = ""  # name of the timed transition that is due
+    due: str = ""  # due_soon | overdue: what is to be said of the ticket's due date
     sender: ContactFacts | None = None
     agent: AgentFacts | None = None  # the agent whose address the author is
     agents: tuple[AgentFacts, ...] = ()
@@ -211,6 +221,7 @@ class Facts:
     tickets: tuple[TicketFacts, ...] = ()
     own_addresses: tuple[str, ...] = ()
     organisation: str = ""
+    tier: str = ""  # of the organisation
     department: str = ""  # for a ticket that a person opens
     topic: str = ""  # of a ticket that names none
     counters: Counters = Counters()

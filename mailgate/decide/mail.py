@@ -10,14 +10,16 @@ from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.opening import open_ticket
+from mailgate.decide.replyto import from_reply_to
 from mailgate.decide.ruling import Book, Ruling, rule
+from mailgate.decide.state import after
 from mailgate.decide.thread import choose
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
 
 def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
     author = who(facts)
-    stopped = _not_for_a_ticket(facts, mail, author)
+    stopped = _not_for_a_ticket(facts, mail, author, book)
     if stopped is not None:
         return stopped
     thread = choose(facts, author)
@@ -35,12 +37,14 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
         return agent_mail(facts, mail, author, thread, received, book)
     if thread.kind == "existing":
         return _customer_comment(facts, mail, author, thread, received, book)
+    if received.requester:
+        author, received = from_reply_to(facts, mail, author, received)
     return open_ticket(facts, mail, author, thread, received, book)
 
 
-def _not_for_a_ticket(facts: Facts, mail: MailFacts, author: AuthorFinding) -> Decision | None:
+def _not_for_a_ticket(facts: Facts, mail: MailFacts, author: AuthorFinding, book: Book) -> Decision | None:
     if mail.kind == "dsn" and (facts.released or not mail.over_limit):
-        return _returned(facts, mail, author)
+        return _returned(facts, mail, author, book)
     if not author.address:  # not even a person can let it pass: a ticket has a requester
         return held(facts, author, HeldReason.AMBIGUOUS, "there is no From address, so nobody to answer")
     if facts.released:
@@ -58,7 +62,7 @@ def _not_for_a_ticket(facts: Facts, mail: MailFacts, author: AuthorFinding) -> D
     return None
 
 
-def _returned(facts: Facts, mail: MailFacts, author: AuthorFinding) -> Decision:
+def _returned(facts: Facts, mail: MailFacts, author: AuthorFinding, book: Book) -> Decision:
     """A delivery report: it counts only when it brings back a Message-ID or an address that we made.
 
     About an agent's copy it is written down and told to nobody: told by mail, it would come back for ever.
@@ -81,7 +85,10 @@ def _returned(facts: Facts, mail: MailFacts, author: AuthorFinding) -> Decision:
         (bounce.action if bounce else None) or "failed",
         ((bounce.diagnostic if bounce else None) or "")[:500],
     )
-    return decision_of(facts, Outcome.DSN, "", why, thread, author, actions=(action,))
+    ruling = rule(book, "bounce", facts, author, ticket) if action.action == "failed" else Ruling()
+    return decision_of(
+        facts, Outcome.DSN, "", why, thread, author, rules=ruling.outcomes, actions=(action, *ruling.actions)
+    )
 
 
 def _may_be_news(mail: MailFacts) -> bool:
@@ -133,7 +140,7 @@ def _customer_comment(
         CommentKind.COMMENT, Role.CUSTOMER, Channel.MAIL, author.name, author.address, author.verified, mail.reply,
         author.person_id,
     )  # fmt: skip
-    ruling = rule(book, "customer_commented", facts, author, ticket)
+    ruling = rule(book, "customer_commented", facts, author, after(ticket, received.actions, facts, book))
     actions = (comment, *received.actions, *status_after(ticket, ruling, "customer.reply", Role.CUSTOMER, book))
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,

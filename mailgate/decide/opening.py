@@ -6,6 +6,7 @@ from mailgate.decide.common import decision_of, held
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, OpenTicket, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.ruling import Book, Ruling, rule
+from mailgate.decide.state import after, opened
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
 
@@ -37,7 +38,9 @@ def open_ticket(
         CommentKind.COMMENT, Role.CUSTOMER, Channel.MAIL, author.name, author.address, author.verified, mail.reply,
         author.person_id if author.role is Role.CUSTOMER else None,  # an agent who asks us is our customer in that
     )  # fmt: skip
-    ruling = rule(book, "ticket_opened", facts, author, None, opening)
+    # The rules of the opening see what those of the arrival made of it.
+    seen = after(opened(opening, facts, book), received.actions, facts, book)
+    ruling = rule(book, "ticket_opened", facts, author, seen)
     actions = (opening, comment, *received.actions, *ruling.actions)
     return decision_of(
         facts, Outcome.OPENED, "", thread.why, thread, author,

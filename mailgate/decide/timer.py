@@ -10,7 +10,20 @@ from mailgate.decide.ruling import Book, rule
 from store.vocabulary import Outcome, Role
 
 
+def by_due_date(facts: Facts, book: Book) -> Decision:
+    """A due date that comes near or has passed: only rules say what follows."""
+    author = who(facts)
+    ticket = facts.tickets[0]
+    why = f"{ticket.key} is due soon" if facts.due == "due_soon" else f"{ticket.key} is overdue"
+    thread = ThreadChoice("existing", ticket.id, ticket.key, facts.due, why)
+    ruling = rule(book, facts.due, facts, author, ticket)
+    due = ticket.due_at.isoformat() if ticket.due_at else ""
+    actions: tuple[Action, ...] = (Remark(facts.due, {"due_at": due}), *ruling.actions)
+    return decision_of(facts, Outcome.COMMAND, "", why, thread, author, rules=ruling.outcomes, actions=actions)
+
+
 def by_timer(facts: Facts, book: Book) -> Decision:
+    """A timed transition of the workflow."""
     author = who(facts)
     ticket = facts.tickets[0]
     thread = ThreadChoice("existing", ticket.id, ticket.key, "timer", f"the timer {facts.timer} is due")

@@ -19,6 +19,7 @@ from mailgate.decide.facts import ActionFacts
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.gather import action_facts
+from mailgate.flows.record import keep
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling, new_link
 from mailgate.links.tokens import digest
@@ -151,6 +152,7 @@ def act(
     said = Said(attachments=files)
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
+    keep(connection, site, "action", facts, decision, plans, changed)
     assert changed.ticket is not None
     sent = sum(1 for p in plans if not p.suppressed)
     return Done(changed.ticket["key"], changed.ticket["id"], changed.comment_id, changed.ticket["status"], sent)

@@ -5,7 +5,6 @@ Every change leaves an event. What was done comes back as `Changed`, from which 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +16,14 @@ from mailgate.decide.decision import (
     AskAgent,
     Assign,
     BlockSender,
+    CallWebhook,
     Decision,
+    Forward,
     JoinInto,
     OpenTicket,
     RefuseCommand,
     Remark,
+    Reply,
     Report,
     Resume,
     ReturnedMail,
@@ -32,48 +34,17 @@ from mailgate.decide.decision import (
     SetStatus,
 )
 from mailgate.decide.facts import ContactFacts, Facts
+from mailgate.decide.state import pairs
+from mailgate.flows import rulework
+from mailgate.flows.changed import Changed as Changed
+from mailgate.flows.changed import Said as Said
 from mailgate.flows.site import Site, SlaQuery
 from mailgate.mail.addresses import normalise
-from mailgate.mail.message import Attachment, ParsedMessage
+from mailgate.mail.message import ParsedMessage
 from store import journal, links, people, tickets, timers
 from store.vocabulary import Category, CommentKind, Outcome, Role, TimerState
 
 _MOST_ADDRESSES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a comment is made of besides the decision: the mail's reading, or what a page sent."""
-
-    journal_id: int | None = None
-    raw_sha256: str | None = None
-    message_id: str | None = None
-    message: ParsedMessage | None = None
-    attachments: tuple[Attachment, ...] = ()
-    existing_comment_id: int | None = None  # a note that becomes the public comment its author confirmed
-
-
-@dataclass(slots=True)
-class Changed:
-    """One ticket after the actions: values of its row as they are now, and what was done."""
-
-    ticket: dict[str, Any] | None = None
-    opened: bool = False
-    old_status: str = ""
-    status_by: Role | None = None
-    status_why: str = ""
-    public_comment_id: int | None = None
-    comment_id: int | None = None
-    comment_role: Role | None = None
-    asked: AskAgent | None = None
-    refused: RefuseCommand | None = None
-    returned: ReturnedMail | None = None
-    rule_notices: list[RuleNotice] = field(default_factory=list)
-    added: list[ContactFacts] = field(default_factory=list)
-    new_requester: bool = False
-    report: Report | None = None
-    silent: bool = False  # nobody but the agent himself is told
-    events: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Effects:
@@ -87,6 +58,8 @@ class Effects:
         self._said = said
         self._now: datetime = facts.now
         self._changes: dict[str, Any] = {}
+        self._due_is_set = False
+        self._webhooks: list[CallWebhook] = []
         self.changed = Changed()
 
     def carry_out(self) -> Changed:
@@ -127,6 +100,16 @@ class Effects:
             self._resume(action)
         elif isinstance(action, Report):
             self.changed.report = action
+        elif isinstance(action, Reply):
+            made = rulework.reply(self._connection, self._site, self._ticket() | self._changes, action, self._now)
+            self.changed.replies.append(made)
+            self._event("replied", Role.SYSTEM, "", {"comment_id": str(made), "template": action.name, "by": action.by})
+        elif isinstance(action, Forward):
+            to = rulework.allow(self._connection, self._site, self._ticket()["id"], action)
+            self.changed.forwards += to
+            self._event("forwarded", Role.SYSTEM, "", {"to": ", ".join(to), "by": action.by})
+        elif isinstance(action, CallWebhook):
+            self._webhooks.append(action)
         elif isinstance(action, AskAgent):
             self.changed.asked = action
         elif isinstance(action, RefuseCommand):
@@ -167,6 +150,7 @@ class Effects:
             "topic": action.topic,
             "priority": action.priority,
             "tags": [],
+            "fields": {},
             "requester_id": requester.id,
             "agent_id": action.agent_id,
             "organisation_id": requester.organisation_id,
@@ -247,7 +231,9 @@ class Effects:
             }
             files = message.attachments if message is not None and from_mail else said.attachments
             files = files if self.changed.comment_id is None else ()  # they came with the first
-            tickets.add_comment(self._connection, row, self._attachments(comment_id, files))
+            tickets.add_comment(
+                self._connection, row, rulework.attachment_rows(self._site, ticket["id"], comment_id, files)
+            )
         self.changed.comment_id = comment_id
         if public:
             self.changed.public_comment_id = comment_id
@@ -299,23 +285,6 @@ class Effects:
         contact_id: int = made.id
         return contact_id
 
-    def _attachments(self, comment_id: int, files: tuple[Attachment, ...]) -> list[dict[str, Any]]:
-        ticket = self._ticket()
-        return [
-            {
-                "id": self._site.ids.new(),
-                "comment_id": comment_id,
-                "ticket_id": ticket["id"],
-                "sha256": file.sha256,
-                "filename": file.filename,
-                "content_type": file.content_type,
-                "size_bytes": file.size,
-                "inline": file.inline,
-                "content_id": file.content_id,
-            }
-            for file in files
-        ]
-
     def _allow_addresses(self, message: ParsedMessage | None) -> None:
         """Who stood in To or Cc of a verified mail may comment; never our own addresses, nor agents."""
         if message is None:
@@ -348,7 +317,8 @@ class Effects:
         if action.role is Role.AGENT:
             data["version"] = str(self._changes["version"])
         self._event("status", action.role, actor, data)
-        timers.cancel(self._connection, ticket["id"], self._now)
+        if timers.cancel(self._connection, ticket["id"], self._now):
+            self.changed.timers.append({"cancelled": old})
         self._arm_timers(action.status, self._now)
 
     def _set_field(self, action: SetField) -> None:
@@ -356,12 +326,15 @@ class Effects:
         if action.name == "tags":
             old = self._changes.get("tags", ticket["tags"])
             new: Any = list(dict.fromkeys([*old, *action.values]))
+        elif action.name == "fields":
+            old = self._changes.get("fields", ticket["fields"])
+            new = {**old, **pairs(action.values)}
         else:
             old, new = self._changes.get(action.name, ticket[action.name]), action.values[0]
         if old == new:
             return
         self._changes[action.name] = new
-        if action.name in ("priority", "topic", "department") and self.changed.opened:
+        if action.name in ("priority", "topic", "department") and self.changed.opened and not self._due_is_set:
             merged = ticket | self._changes
             query = SlaQuery(merged["priority"], merged["topic"], merged["department"])
             self._changes["due_at"] = self._site.due_at(self._now, query)
@@ -369,7 +342,14 @@ class Effects:
 
     def _assign(self, action: Assign) -> None:
         ticket = self._ticket()
+        if action.draw == "round_robin" and action.agent_id is not None:
+            tickets.agent_drawn(self._connection, action.agent_id, int(self._now.timestamp() * 1_000_000))
         if self._changes.get("agent_id", ticket["agent_id"]) == action.agent_id:
+            return
+        if action.agent_id is None:
+            self._changes["agent_id"] = None
+            ticket["agent_name"] = ticket["agent_address"] = None
+            self._event("unassigned", self._decision.author.role, self._decision.author.address, {"by": action.by})
             return
         agent = next((a for a in self._facts.agents if a.id == action.agent_id), None)
         if agent is None:
@@ -380,19 +360,21 @@ class Effects:
         self._event("assigned", role, self._decision.author.address, {"agent": agent.address, "by": action.by})
 
     def _set_due(self, action: SetDue) -> None:
-        ticket = self._ticket()
-        at = action.at if action.at is not None else self._site.due_in(self._now, action.amount)
-        old = self._changes.get("due_at", ticket["due_at"])
+        """A due date that a person or a rule names; the promise of sla.yaml no longer counts in this change."""
+        ticket, at = self._ticket(), action.at
+        if at is None and action.amount:
+            at = self._site.due_in(self._now, action.amount)
+        old, self._due_is_set = self._changes.get("due_at", ticket["due_at"]), True
         if at == old:
             return
         self._changes["due_at"] = at
-        data = {"from": old.isoformat() if old else "", "to": at.isoformat(), "by": action.by}
+        data = {"from": old.isoformat() if old else "", "to": at.isoformat() if at else "", "by": action.by}
         self._event("due", self._decision.author.role, self._decision.author.address, data)
 
     def _add_participant(self, action: AddParticipant) -> None:
         ticket = self._ticket()
         person = self._contact_of(action.address, action.name)
-        if person.id == ticket["requester_id"] or not person.active:
+        if person.id == ticket["requester_id"] or not person.active or self._site.is_ours(person.address):
             return
         if people.add_participant(self._connection, ticket["id"], person.id, self._now):
             self.changed.added.append(person)
@@ -478,6 +460,7 @@ class Effects:
             for timed in self._site.book().workflow.timers_for(status)
         ]
         timers.arm(self._connection, rows)
+        self.changed.timers += [{"name": r["name"], "due_at": r["due_at"].isoformat()} for r in rows]
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
@@ -491,6 +474,7 @@ class Effects:
             ticket.update(self._changes)
         if not self.changed.opened and self.changed.public_comment_id is not None:
             links.extend(self._connection, ticket["id"], self._now, self._now + self._site.lifetimes.access)
+        rulework.call(self._connection, self._site, self._facts, ticket, self._webhooks)
         tickets.add_event(self._connection, self.changed.events)
 
     def _ticket(self) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def _decided(connection: Connection, site: Site, mail: ClaimedMail, reading: Rea
     said = Said(raw_sha256=mail.raw_sha256, message_id=facts.mail.message_id, message=reading.message)
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
-    record = json.loads(to_json(facts, decision, plans))
+    record = json.loads(to_json(facts, decision, plans, changed, site.book().digest))
     key = changed.ticket["key"] if changed.ticket else ""
     return _answer(mail, reading, str(decision.outcome), str(decision.reason), decision.why, key, None, record)
 

@@ -33,12 +33,12 @@ from mailgate.flows.reading import Reading
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, ReplyIdentity
 from mailgate.mail.forwarded import passed_on
-from mailgate.mail.message import ParsedMessage
+from mailgate.mail.message import Address, ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
 from mailgate.mail.support import SupportAddress
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
-from store.vocabulary import Notice, Outcome, Road, Role
+from store.vocabulary import Category, Notice, Outcome, Road, Role
 
 _TOKEN = re.compile(r"\+b?([a-z2-7]{44})@", re.IGNORECASE)
 _MARKER = re.compile(r"-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
@@ -50,7 +50,7 @@ class Batch:
     """What is the same for all mails of one transaction, read once."""
 
     agents: tuple[AgentFacts, ...] | None = None
-    organisations: dict[int, str] = field(default_factory=dict)
+    organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         defects=message.defects,
         headers=message.headers,
     )
+    organisation, tier = _organisation(connection, sender, batch)
     known = Facts(
         now=site.clock(),
         policy=site.policy,
@@ -120,7 +121,8 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         candidates=candidates,
         tickets=found,
         own_addresses=tuple(a.address for a in site.addresses),
-        organisation=_organisation(connection, sender, batch),
+        organisation=organisation,
+        tier=tier,
         department=delivered.own.department,
         topic=site.default_topic(),
         released=mail.resumed == "released",
@@ -130,7 +132,12 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
     thread = choose(known, who(known))
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
-    known = replace(known, counters=_counters(connection, site, address, ticket_id, mail))
+    counters = _counters(connection, site, address, ticket_id, mail)
+    known = replace(
+        known,
+        agents=_with_draws(connection, site, agents),
+        counters=_reply_counters(connection, site, message.reply_to, counters, mail),
+    )
     return known if agent is None else _of_agents_mail(connection, site, known, message, agent, ticket_id)
 
 
@@ -184,31 +191,38 @@ def action_facts(
     found = _tickets(connection, [ticket_id] if ticket_id else [])
     agent = next((a for a in agents if action.role is Role.AGENT and a.id == action.person_id), None)
     sender = _contact(contact) if contact is not None else None
+    organisation, tier = _organisation(connection, sender, batch)
     return Facts(
         now=site.clock(),
         policy=site.policy,
         action=action,
         sender=sender,
         agent=agent,
-        agents=agents,
+        agents=_with_draws(connection, site, agents),
         tickets=found,
         own_addresses=tuple(a.address for a in site.addresses),
-        organisation=_organisation(connection, sender, batch),
+        organisation=organisation,
+        tier=tier,
         department=site.addresses[0].department,
         topic=site.default_topic(),
     )
 
 
-def timer_facts(connection: Connection, site: Site, name: str, ticket_id: int) -> Facts:
-    """The facts about a due time."""
+def timer_facts(connection: Connection, site: Site, name: str, ticket_id: int, due: str = "") -> Facts:
+    """The facts about a due time. due: due_soon | overdue when it is the ticket's own due date."""
     batch = Batch()
+    found = _tickets(connection, [ticket_id])
+    organisation, tier = _organisation(connection, found[0].requester if found else None, batch)
     return Facts(
         now=site.clock(),
         policy=site.policy,
         timer=name,
-        agents=_agents(connection, batch),
-        tickets=_tickets(connection, [ticket_id]),
+        due=due,
+        agents=_with_draws(connection, site, _agents(connection, batch)),
+        tickets=found,
         own_addresses=tuple(a.address for a in site.addresses),
+        organisation=organisation,
+        tier=tier,
     )
 
 
@@ -332,6 +346,7 @@ def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[i
         last_customer_at=row.last_customer_at,
         last_agent_at=row.last_agent_at,
         joined_into=row.joined_into,
+        fields=tuple((str(k), str(v)) for k, v in sorted(row.fields.items())),
     )
 
 
@@ -351,12 +366,39 @@ def _contact(row: Row[Any]) -> ContactFacts:
     return ContactFacts(row.id, row.name, row.address, row.language, row.organisation_id, row.role, row.active)
 
 
-def _organisation(connection: Connection, sender: ContactFacts | None, batch: Batch) -> str:
+def _with_draws(connection: Connection, site: Site, agents: tuple[AgentFacts, ...]) -> tuple[AgentFacts, ...]:
+    """The agents with what a draw looks at; read anew for each mail, and only where a rule draws."""
+    draws = site.book().rules.draws()
+    if "least_loaded" in draws:
+        open_ = [str(c) for c in (Category.NEW, Category.OPEN, Category.WAITING, Category.HOLD)]
+        loads = tickets.open_with_agent(connection, [a.id for a in agents], open_)
+        agents = tuple(replace(a, open_tickets=loads.get(a.id, 0)) for a in agents)
+    if "round_robin" in draws:
+        turns = tickets.agent_draws(connection)
+        agents = tuple(replace(a, last_drawn=turns.get(a.id, 0)) for a in agents)
+    return agents
+
+
+def _organisation(connection: Connection, sender: ContactFacts | None, batch: Batch) -> tuple[str, str]:
+    """Name and tier of the person's organisation, empty where there is none."""
     if sender is None or sender.organisation_id is None:
-        return ""
+        return "", ""
     if not batch.organisations:
-        batch.organisations = {row.id: row.name for row in people.organisations(connection)}
-    return batch.organisations.get(sender.organisation_id, "")
+        batch.organisations = {row.id: (row.name, row.tier) for row in people.organisations(connection)}
+    return batch.organisations.get(sender.organisation_id, ("", ""))
+
+
+def _reply_counters(
+    connection: Connection, site: Site, reply_to: tuple[Address, ...], counters: Counters, mail: ClaimedMail
+) -> Counters:
+    """With what went to the address in Reply-To, where a rule may take it for the requester's: the caps hold for it."""
+    if len(reply_to) != 1 or not site.book().rules.takes_reply_to():
+        return counters
+    sent = tuple(
+        outbox.count_sent(connection, [Notice.N1], mail.received_at - timedelta(seconds=b.seconds), reply_to[0].address)
+        for b in site.policy.acks
+    )
+    return replace(counters, reply_acks=sent)
 
 
 def _counters(connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail) -> Counters:

@@ -181,7 +181,7 @@ def _settle(
         message_id=facts.mail.message_id if facts.mail else None,
         author=_address(mail, reading),
         subject=reading.message.subject,
-        record=to_json(facts, decision, plans),
+        record=to_json(facts, decision, plans, changed, site.book().digest),
     )
 
 

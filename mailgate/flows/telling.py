@@ -126,6 +126,9 @@ class Telling:
             new_requester=changed.new_requester,
             reported=self._agent_person(changed.report.agent_id) if changed.report else None,
             silent=changed.silent,
+            replies=tuple(changed.replies),
+            forwards=tuple(Person(0, "", a, self._site.policy.locale, Role.SYSTEM) for a in changed.forwards),
+            said=changed.public_comment_id,
             caps=self._caps(),
         )
 
@@ -149,10 +152,15 @@ class Telling:
     def _caps(self) -> AckCaps:
         counters, policy = self._facts.counters, self._site.policy
         return AckCaps(
-            _capped(policy.acks, counters.acks),
+            _capped(policy.acks, counters.reply_acks if self._speaks_for_another() else counters.acks),
             _capped(policy.verified_acks, counters.verified_acks),
             _capped(policy.total_acks, counters.total_acks),
         )
+
+    def _speaks_for_another(self) -> bool:
+        """Whether a form's mail was taken as that of the person in Reply-To."""
+        mail, author = self._facts.mail, self._decision.author
+        return mail is not None and mail.author is not None and author.address != mail.author.address
 
     def _also(self, everyone: list[Person]) -> tuple[Person, ...]:
         wanted = {word.strip() for n in self._changed.rule_notices for word in n.whom.split(",")}
@@ -193,8 +201,10 @@ class Telling:
         token = site.mint.reply_token(identity)
         own = site.own(ticket["address"]) if ticket else self._own_of_mail()
         body = self._body(planned, own.address)
-        automatic = planned.notice not in _FROM_PERSON or self._changed.comment_role is not Role.AGENT
-        body["reply_to"] = reply_address(own.address, token) if own.plus and ticket else own.address
+        by_agent = self._changed.comment_role is Role.AGENT and planned.comment_id is None
+        automatic = planned.notice not in _FROM_PERSON or not by_agent
+        person = own.plus and ticket and planned.to.id  # whom a rule forwards to is nobody we know
+        body["reply_to"] = reply_address(own.address, token) if person else own.address
         body["auto_submitted"] = ("auto-replied" if planned.notice is Notice.N1 else "auto-generated") * automatic
         to_automatic = self._decision.automatic and planned.to.role is Role.CUSTOMER
         null = site.null_sender and (planned.notice is Notice.N1 or to_automatic)
@@ -211,7 +221,7 @@ class Telling:
             "message_id": site.mint.message_id(token, row_id, site.host),
             "created_at": self._now,
             "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
-            "comment_id": self._changed.comment_id,
+            "comment_id": planned.comment_id or self._changed.comment_id,
             "journal_id": self._said.journal_id,
             "state": str(OutboxState.WAITING),
             "next_attempt_at": self._now,
@@ -270,7 +280,7 @@ class Telling:
             "department": site.department_labels(ticket["department"], language),
             "due_at": _iso(ticket["due_at"]),
             "created_at": _iso(ticket["created_at"]),
-            "link_id": self._link(ticket, planned.to),
+            "link_id": self._link(ticket, planned.to) if planned.to.id else None,
             "in_reply_to": in_reply_to,
             "references": references,
             "event": self._event(),
@@ -288,6 +298,8 @@ class Telling:
         """Why an agent is told; "" where a rule asked for it without anybody having written."""
         if self._reopened:
             return "reopened"
+        if self._facts.due:
+            return self._facts.due
         if self._changed.opened:
             return "opened"
         return "commented" if self._changed.comment_id is not None else ""
@@ -296,7 +308,8 @@ class Telling:
         """A person's answer comes under his name, with the company's beside it; all else from the company."""
         company = self._site.company.name
         author = self._decision.author
-        if planned.notice in _FROM_PERSON and self._changed.comment_role is not None and author.name:
+        own_words = planned.comment_id in (None, self._changed.public_comment_id)
+        if planned.notice in _FROM_PERSON and self._changed.comment_role is not None and author.name and own_words:
             return f"{author.name} ({company})"
         if planned.notice is Notice.N19 and author.role is Role.CUSTOMER and author.name:
             return f"{author.name} ({company})"

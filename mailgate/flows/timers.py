@@ -12,6 +12,7 @@ from mailgate import log
 from mailgate.decide.decide import decide
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.gather import timer_facts
+from mailgate.flows.record import keep
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
 from store import timers
@@ -52,7 +53,8 @@ def fire(connection: Connection, site: Site, owner: str, timer: Row[Any]) -> int
     decision = decide(facts, site.book())
     said = Said()
     changed = Effects(connection, site, facts, decision, said).carry_out()
-    Telling(connection, site, facts, decision, changed, said).tell()
+    plans = Telling(connection, site, facts, decision, changed, said).tell()
+    keep(connection, site, "timer", facts, decision, plans, changed)
     return 1
 
 

@@ -78,17 +78,24 @@ class Happened:
     new_requester: bool = False
     reported: Person | None = None  # the agent whose commands were done
     silent: bool = False  # nobody else is told
+    replies: tuple[int, ...] = ()  # comments in which rules answer the requester
+    forwards: tuple[Person, ...] = ()  # to whom rules hand on what was said
+    said: int | None = None  # the public comment that is handed on
     caps: AckCaps = field(default_factory=AckCaps)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One notice to one person; suppressed: the reason why it is not sent, "" when it is."""
+    """One notice to one person; suppressed: the reason why it is not sent, "" when it is.
+
+    comment_id: which comment it tells, None for the one that was just made.
+    """
 
     notice: Notice
     to: Person
     why: str
     suppressed: str = ""
+    comment_id: int | None = None
 
 
 def plan(happened: Happened) -> list[Plan]:
@@ -115,7 +122,20 @@ def plan(happened: Happened) -> list[Plan]:
         why = "" if happened.author_verified else "the sender is not verified"
         plans.append(Plan(Notice.N20, happened.requester, "the mail is not accepted", happened.no_answer or why))
     others = [p for p in happened.also if p.address != happened.author_address]
-    return _once(plans + report + [Plan(Notice.N19, p, "a rule asks for it") for p in others])
+    told = _once(plans + report + [Plan(Notice.N19, p, "a rule asks for it") for p in others])
+    return told + _by_rules(happened)
+
+
+def _by_rules(happened: Happened) -> list[Plan]:
+    """Answers of rules, besides whatever else the requester is told, and what rules hand on."""
+    plans: list[Plan] = []
+    unverified = "" if happened.author_verified else "the comment is not verified"
+    suppressed = happened.no_answer or (_cap(happened) if happened.opened else unverified)
+    if happened.requester is not None:
+        plans += [Plan(Notice.N5, happened.requester, "a rule answers", suppressed, c) for c in happened.replies]
+    if happened.said is not None:
+        plans += [Plan(Notice.N5, p, "a rule hands it on", "", happened.said) for p in happened.forwards]
+    return plans
 
 
 def _once(plans: list[Plan]) -> list[Plan]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mailgate.rules.actions import Then
+from mailgate.rules.actions import DRAWN, Then
 from mailgate.rules.conditions import Condition
 from mailgate.yamlfile import did_you_mean
 from mailgate.yamltypes import OrOne, Section, YesNo
@@ -19,7 +19,10 @@ When = Literal[
     "customer_commented",
     "agent_commented",
     "status_changed",
+    "due_soon",
+    "overdue",
     "timer",
+    "survey_answered",
     "bounce",
 ]
 
@@ -51,6 +54,18 @@ class RuleBook:
     def of(cls, file: RulesFile) -> RuleBook:
         return cls(tuple(rule for rule in file.rules if rule.enabled))
 
+    def draws(self) -> frozenset[str]:
+        """Which draws of agents any rule asks for, so that only those are looked up."""
+        return frozenset(rule.then.agent for rule in self.rules if rule.then.agent in DRAWN)
+
+    def listens(self, when: When) -> bool:
+        """Whether there is any rule for `when`."""
+        return any(when in rule.when for rule in self.rules)
+
+    def takes_reply_to(self) -> bool:
+        """Whether any rule takes the requester from Reply-To."""
+        return any(rule.then.requester is not None for rule in self.rules)
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -60,6 +75,8 @@ class Known:
     departments: Collection[str]
     topics: Collection[str]
     reachable: Collection[str]
+    replies: Collection[str] = ()
+    webhooks: Collection[str] | None = None  # None: not known here
 
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -74,16 +91,39 @@ def problems(file: RulesFile, known: Known) -> list[Problem]:
             found.append((("rules", index, "name"), f"two rules are named `{rule.name}`"))
         seen.add(rule.name)
         found += _in_then(rule.then, ("rules", index, "then"), known)
-        for name in ("hold", "reject"):
-            if getattr(rule.then, name) is not None and rule.when != ("message_received",):
-                reason = f"`{name}` is for `when: message_received` only: later the mail is a ticket already"
-                found.append((("rules", index, "then", name), reason))
+        found += _in_place(rule, ("rules", index, "then"))
         found += _in_condition(rule.if_, ("rules", index, "if"), known)
     return found
 
 
+#: When an action makes sense, where that is not always.
+_ONLY_WHEN: tuple[tuple[str, tuple[When, ...], str], ...] = (
+    ("hold", ("message_received",), "later the mail is a ticket already"),
+    ("reject", ("message_received",), "later the mail is a ticket already"),
+    ("requester", ("message_received",), "later the ticket has its requester already"),
+)
+
+
+def _in_place(rule: Rule, location: tuple[str | int, ...]) -> list[Problem]:
+    """Actions that come too late, and a requester taken from senders that are not named."""
+    found: list[Problem] = []
+    for name, when, why in _ONLY_WHEN:
+        if getattr(rule.then, name) is not None and rule.when != when:
+            found.append(((*location, name), f"`{name}` is for `when: {when[0]}` only: {why}"))
+    if rule.then.requester is not None and not rule.if_.names_sender:
+        reason = (
+            "`requester: reply_to` needs `sender:` with the form's address in `if`, else anybody could write as anyone"
+        )
+        found.append(((*location, "requester"), reason))
+    return found
+
+
 def _missing(word: str, what: str, names: Collection[str]) -> str:
-    return f"there is no {what} `{word}`{did_you_mean(word, names) or '; there are ' + ', '.join(names)}"
+    return f"there is no {what} `{word}`{did_you_mean(word, names) or _there_are(names)}"
+
+
+def _there_are(names: Collection[str]) -> str:
+    return f"; there are {', '.join(names)}" if names else "; there is none at all"
 
 
 def _in_then(then: Then, location: tuple[str | int, ...], known: Known) -> list[Problem]:
@@ -92,9 +132,11 @@ def _in_then(then: Then, location: tuple[str | int, ...], known: Known) -> list[
         ("set_status", "status", known.statuses),
         ("department", "department", known.departments),
         ("topic", "topic", known.topics),
+        ("reply", "reply in notices.yaml", known.replies),
+        ("webhook", "webhook in mailgate.yaml", known.webhooks),
     ):
         word = getattr(then, name)
-        if word is not None and word not in names:
+        if word is not None and names is not None and word not in names:
             found.append(((*location, name), _missing(word, what, names)))
     if then.set_status in known.statuses and then.set_status not in known.reachable:
         reason = f"the workflow has no transition to `{then.set_status}`; add one with `automatic: no`"
@@ -105,7 +147,7 @@ def _in_then(then: Then, location: tuple[str | int, ...], known: Known) -> list[
 def doubts(file: RulesFile, agents: Collection[str]) -> list[Problem]:
     """Agents that mailgate.yaml does not name: legal, for they may be in the database, but perhaps a slip."""
     found: list[Problem] = []
-    known = {agent.lower() for agent in agents} | {"nobody"}
+    known = {agent.lower() for agent in agents} | {"nobody", *DRAWN}
     for index, rule in enumerate(file.rules):
         name = rule.then.agent
         if name is not None and name.lower() not in known:
@@ -116,12 +158,19 @@ def doubts(file: RulesFile, agents: Collection[str]) -> list[Problem]:
 
 def _in_condition(condition: Condition, location: tuple[str | int, ...], known: Known) -> list[Problem]:
     found: list[Problem] = []
-    for name, names in (("status", known.statuses), ("department", known.departments), ("topic", known.topics)):
+    for name, names in (
+        ("status", known.statuses),
+        ("old_status", known.statuses),
+        ("department", known.departments),
+        ("topic", known.topics),
+    ):
         matcher = getattr(condition, name)
         if matcher is None:
             continue
         words = matcher.in_ or ((matcher.is_,) if matcher.is_ is not None else ())
-        found += [((*location, name), _missing(w, name, names)) for w in words if w and w not in names]
+        found += [
+            ((*location, name), _missing(w, name.removeprefix("old_"), names)) for w in words if w and w not in names
+        ]
     for label, parts in (("all", condition.all_), ("any", condition.any_)):
         for index, part in enumerate(parts or ()):
             found += _in_condition(part, (*location, label, index), known)

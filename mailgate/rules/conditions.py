@@ -6,8 +6,10 @@ means one of them. Text is compared without regard to case, except by `matches`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -44,6 +46,16 @@ class RuleFacts:
     organisation: str = ""
     tags: tuple[str, ...] = ()
     priority: str = ""
+    tier: str = ""
+    spf: str = "none"
+    dkim: str = "none"
+    dmarc: str = "none"
+    old_status: str = ""
+    timer: str = ""
+    rating: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    at: datetime | None = None  # local time of the company, None: not known
+    open_now: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,9 @@ def _one_text(value: object) -> str:
 
 
 OneText = Annotated[str, PlainValidator(_one_text), WithJsonSchema({"type": ["string", "number"]})]
+
+
+AuthWord = Literal["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"]
 
 
 class Matcher(Section):
@@ -140,9 +155,13 @@ class Matcher(Section):
 
 
 class HeaderMatcher(Matcher):
-    """A header field by name; without a comparison: that it is there."""
+    """A header field by name; without a comparison: that it is there.
+
+    trusted: our own mail server sets this field and takes it off strangers' mails, so that it may control a ticket.
+    """
 
     name: str
+    trusted: YesNo = False
 
     @model_validator(mode="after")
     def _exactly_one(self) -> HeaderMatcher:
@@ -151,6 +170,62 @@ class HeaderMatcher(Matcher):
             raise ValueError("write one of is, in, contains, matches, or none (that the field is there)")
         return self
 
+
+class FieldMatcher(Matcher):
+    """A field of the ticket by its key; without a comparison: that it is filled."""
+
+    key: str
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> FieldMatcher:
+        given = [v for v in (self.is_, self.in_, self.contains, self.matches) if v is not None]
+        if len(given) > 1:
+            raise ValueError("write one of is, in, contains, matches, or none (that it is filled)")
+        return self
+
+
+class Authentication(Section):
+    """What SPF, DKIM and DMARC said: pass, fail, softfail, neutral, none, temperror, permerror (RFC 8601 §2.7)."""
+
+    spf: Annotated[tuple[AuthWord, ...], OrOne()] | None = None
+    dkim: Annotated[tuple[AuthWord, ...], OrOne()] | None = None
+    dmarc: Annotated[tuple[AuthWord, ...], OrOne()] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpan:
+    """A span of the day in minutes since midnight; one that ends before it begins goes over midnight."""
+
+    start: int
+    end: int
+    text: str
+
+    def holds(self, at: datetime) -> bool:
+        """Whether this local time lies in the span; the end itself does not."""
+        minute = at.hour * 60 + at.minute
+        if self.start <= self.end:
+            return self.start <= minute < self.end
+        return minute >= self.start or minute < self.end
+
+
+_SPAN = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-4]):([0-5]\d)")
+
+
+def _span(value: object) -> DaySpan:
+    if isinstance(value, DaySpan):
+        return value
+    match = _SPAN.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError(f"{value!r} is not a time of day; write it like 08:00-18:00, or 22:00-06:00 over midnight")
+    start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
+    if start == end or max(start, end) > 24 * 60:
+        raise ValueError(f"{value!r} holds no time at all")
+    return DaySpan(start, end, str(value).strip())
+
+
+TimeOfDay = Annotated[DaySpan, PlainValidator(_span), WithJsonSchema({"type": "string", "examples": ["08:00-18:00"]})]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 #: What a mail is, as the screening found: only `human` is a person's word.
 Kind = Literal["human", "automatic", "dsn", "list", "loop"]
@@ -181,7 +256,33 @@ class Condition(Section):
     attachment: YesNo | None = None
     attachment_name: Matcher | None = None
     organisation: Matcher | None = None
+    tier: Matcher | None = None
+    authentication: Authentication | None = None
     tags: Matcher | None = None
+    field: FieldMatcher | None = None
+    old_status: Matcher | None = None
+    timer: Matcher | None = None
+    rating: Matcher | None = None
+    time: TimeOfDay | None = None
+    weekday: Annotated[tuple[Weekday, ...], OrOne()] | None = None
+    working_hours: YesNo | None = None
+
+    def parts(self) -> Iterator[Condition]:
+        """This condition and every one nested in it."""
+        yield self
+        for part in (*(self.all_ or ()), *(self.any_ or ()), *((self.not_,) if self.not_ is not None else ())):
+            yield from part.parts()
+
+    @cached_property
+    def by_strangers_header(self) -> bool:
+        """Whether it looks at a header field that any sender can write as he likes."""
+        return any(one.header is not None and not one.header.trusted for one in self.parts())
+
+    @cached_property
+    def names_sender(self) -> bool:
+        """Whether it holds for senders named one by one only."""
+        named = self.sender is not None and (self.sender.is_ is not None or self.sender.in_ is not None)
+        return named or any(part.names_sender for part in self.all_ or ())
 
 
 #: The fields that compare text, and where the facts keep it.
@@ -199,7 +300,11 @@ _TEXTS: dict[str, Callable[[RuleFacts], tuple[str, ...]]] = {
     "language": lambda f: (f.language,),
     "attachment_name": lambda f: f.attachment_names,
     "organisation": lambda f: (f.organisation,),
+    "tier": lambda f: (f.tier,),
     "tags": lambda f: f.tags,
+    "old_status": lambda f: (f.old_status,),
+    "timer": lambda f: (f.timer,),
+    "rating": lambda f: (f.rating,),
 }
 
 
@@ -209,7 +314,11 @@ def failed(condition: Condition, facts: RuleFacts) -> str | None:
         matcher: Matcher | None = getattr(condition, name)
         if matcher is not None and not matcher.holds(texts_of(facts)):
             return f"{name} {matcher}{_found(texts_of(facts))}"
-    return _failed_word(condition, facts) or _failed_header(condition, facts) or _failed_group(condition, facts)
+    for look in (_failed_word, _failed_authentication, _failed_time, _failed_header, _failed_field, _failed_group):
+        reason = look(condition, facts)
+        if reason is not None:
+            return reason
+    return None
 
 
 def _found(texts: tuple[str, ...]) -> str:
@@ -227,6 +336,39 @@ def _failed_word(condition: Condition, facts: RuleFacts) -> str | None:
     if condition.attachment is not None and bool(facts.attachment_names) != condition.attachment:
         return f"attachment is {'yes' if condition.attachment else 'no'}"
     return None
+
+
+def _failed_authentication(condition: Condition, facts: RuleFacts) -> str | None:
+    if condition.authentication is None:
+        return None
+    for name in ("spf", "dkim", "dmarc"):
+        wanted = getattr(condition.authentication, name)
+        found = getattr(facts, name)
+        if wanted is not None and found not in wanted:
+            return f"authentication {name} is {' or '.join(wanted)} (it is {found!r})"
+    return None
+
+
+def _failed_time(condition: Condition, facts: RuleFacts) -> str | None:
+    at = facts.at
+    if condition.time is not None and (at is None or not condition.time.holds(at)):
+        return f"time is {condition.time.text}" + (f" (it is {at:%H:%M})" if at else "")
+    if condition.weekday is not None and (at is None or _WEEKDAYS[at.weekday()] not in condition.weekday):
+        return f"weekday is {' or '.join(condition.weekday)}" + (f" (it is {_WEEKDAYS[at.weekday()]})" if at else "")
+    if condition.working_hours is not None and facts.open_now != condition.working_hours:
+        return f"working_hours is {'yes' if condition.working_hours else 'no'}"
+    return None
+
+
+def _failed_field(condition: Condition, facts: RuleFacts) -> str | None:
+    wanted = condition.field
+    if wanted is None:
+        return None
+    value = dict(facts.fields).get(wanted.key, "")
+    if not value:
+        return f"field {wanted.key} is filled"
+    compares = wanted.wanted or wanted.matches is not None
+    return f"field {wanted.key} {wanted}{_found((value,))}" if compares and not wanted.holds((value,)) else None
 
 
 def _failed_header(condition: Condition, facts: RuleFacts) -> str | None:

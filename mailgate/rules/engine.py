@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from mailgate.rules.actions import Action
+from mailgate.rules.actions import HARMLESS, Action
 from mailgate.rules.book import Rule, RuleBook
 from mailgate.rules.conditions import RuleFacts, failed
 
@@ -69,7 +69,12 @@ def _try(rule: Rule, facts: RuleFacts, can_set: Callable[[str, str], bool]) -> R
         reason = failed(rule.if_, facts)
         if reason is not None:
             return RuleResult(rule.name, False, reason)
-        actions, refused = _allowed(rule.then.actions(), facts, can_set)
+        asked = rule.then.actions()
+        wild = rule.if_.by_strangers_header and not facts.verified
+        tame = tuple(a for a in asked if a.kind in HARMLESS) if wild else asked
+        actions, refused = _allowed(tame, facts, can_set)
+        if len(tame) < len(asked):
+            refused = "the sender is not proven, and anybody can write that header field: only told, not done"
         return RuleResult(rule.name, True, None, actions, refused)
     except Exception as error:  # one rule's fault must not stop the mail, whatever it is
         return RuleResult(rule.name, False, None, (), f"{type(error).__name__}: {error}")
@@ -103,4 +108,12 @@ def _after(facts: RuleFacts, actions: tuple[Action, ...], categories: Mapping[st
             facts = replace(facts, priority=action.value)
         elif action.kind == "agent":
             facts = replace(facts, agent="" if action.value == "nobody" else action.value)
+        elif action.kind == "fields":
+            pairs = dict(facts.fields) | dict(_pair(value) for value in action.values)
+            facts = replace(facts, fields=tuple(pairs.items()))
     return facts
+
+
+def _pair(value: str) -> tuple[str, str]:
+    key, _, said = value.partition("=")
+    return key, said

@@ -21,9 +21,9 @@ import uvicorn
 from sqlalchemy import Connection
 
 from mailgate import log
-from mailgate.app import House, NodeSlot, open_house, open_relay, tool_maker
+from mailgate.app import House, NodeSlot, open_hooks, open_house, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
-from mailgate.flows import timers
+from mailgate.flows import duedates, hooks, timers
 from mailgate.flows.workers import Workers
 from mailgate.i18n import Translations
 from mailgate.ingest.gate import GateRules
@@ -107,6 +107,7 @@ class Node:
         self._deliver: DeliverLoop | None = None
         self._mailboxes: Mailboxes | None = None
         self._ticker: Ticker | None = None
+        self._hooks = open_hooks(self._settings)
         site = house.site
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
 
@@ -162,7 +163,7 @@ class Node:
         prefix = f"{self._house.site.node}:"
 
         def work(connection: Connection) -> None:
-            for table in (tables.JOURNAL, tables.OUTBOX, tables.TIMER):
+            for table in (tables.JOURNAL, tables.OUTBOX, tables.TIMER, tables.WEBHOOK):
                 claims.release(connection, table, prefix)
 
         self._house.site.writer.call(work)
@@ -308,6 +309,8 @@ class Node:
             ("journal", "worker", every.journal, self._nudge_receive),
             ("outbox", "delivery", every.outbox, self._nudge_deliver),
             ("timers", "scheduler", every.timers, self._sweep_timers),
+            ("due dates", "scheduler", every.timers, self._sweep_due_dates),
+            ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("retention", "scheduler", every.retention, self._sweep_blobs),
         ]
@@ -316,6 +319,14 @@ class Node:
     def _sweep_timers(self) -> None:
         if timers.sweep(self._house.site, f"{self._house.site.node}:timers"):
             self._nudge_deliver()
+
+    def _sweep_due_dates(self) -> None:
+        if duedates.sweep(self._house.site):
+            self._nudge_deliver()
+
+    def _sweep_webhooks(self) -> None:
+        if self._settings.webhooks:
+            hooks.sweep(self._house.site, self._hooks, f"{self._house.site.node}:webhooks")
 
     def _look_at_health(self) -> None:
         """Leases run out by themselves; what this looks for is a mailbox or a disk that needs a person."""

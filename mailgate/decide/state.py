@@ -1,0 +1,127 @@
+"""A ticket as it stands after actions: what rules further down see, and what a replay goes on with. Pure.
+
+`flows.effects` does the same to the rows; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from mailgate.decide.decision import (
+    Action,
+    AddComment,
+    AddParticipant,
+    Assign,
+    OpenTicket,
+    SetDue,
+    SetField,
+    SetRequester,
+    SetStatus,
+)
+from mailgate.decide.facts import ContactFacts, Facts, TicketFacts
+from mailgate.decide.ruling import Book
+from store.vocabulary import Category, CommentKind, Role
+
+
+def opened(opening: OpenTicket, facts: Facts, book: Book, ticket_id: int = 0, key: str = "") -> TicketFacts:
+    """The ticket that is about to be, before anything else is done to it."""
+    sender = facts.sender
+    if sender is None or sender.address != opening.requester_address:
+        sender = ContactFacts(0, opening.requester_name, opening.requester_address, None)
+    digits = key.rpartition("-")[2]
+    return TicketFacts(
+        id=ticket_id,
+        number=int(digits) if digits.isdigit() else 0,
+        key=key,
+        subject=opening.subject,
+        status=opening.status,
+        category=category_of(opening.status, book),
+        department=opening.department,
+        topic=opening.topic,
+        priority=opening.priority,
+        tags=(),
+        version=1,
+        language=sender.language or opening.language,
+        address=opening.address,
+        verified=opening.verified,
+        requester=sender,
+        agent_id=opening.agent_id,
+        participants=(),
+        addresses=(),
+        created_at=facts.now,
+        due_at=_promised(opening.priority, opening.topic, opening.department, facts, book),
+        status_since=facts.now,
+        last_customer_at=facts.now,
+        last_agent_at=None,
+    )
+
+
+def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: Book) -> TicketFacts:
+    """The ticket once these actions are done; those that change nothing on it are passed over."""
+    is_new, due_is_set = ticket.created_at == facts.now, False
+    for action in actions:
+        if isinstance(action, SetStatus):
+            ticket = _status(ticket, action, facts, book)
+        elif isinstance(action, SetField):
+            ticket = _field(ticket, action)
+            if is_new and not due_is_set and action.name in ("priority", "topic", "department"):
+                due_at = _promised(ticket.priority, ticket.topic, ticket.department, facts, book)
+                ticket = replace(ticket, due_at=due_at)
+        elif isinstance(action, Assign):
+            ticket = replace(ticket, agent_id=action.agent_id)
+        elif isinstance(action, SetDue):
+            at = action.at if action.at is not None or not action.amount else book.clock.due(facts.now, action.amount)
+            ticket, due_is_set = replace(ticket, due_at=at), True
+        elif isinstance(action, AddComment) and action.kind is CommentKind.COMMENT:
+            ticket = _said(ticket, action, facts)
+        elif isinstance(action, AddParticipant):
+            if action.address not in {p.address for p in (ticket.requester, *ticket.participants)}:
+                new = ContactFacts(0, action.name or action.address, action.address, None)
+                ticket = replace(ticket, participants=(*ticket.participants, new))
+        elif isinstance(action, SetRequester):
+            ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
+    return ticket
+
+
+def category_of(status: str, book: Book) -> str:
+    """What a status means; one that is no longer in the file counts as open."""
+    states = book.workflow.states
+    return str(states[status].category) if status in states else str(Category.OPEN)
+
+
+def _status(ticket: TicketFacts, action: SetStatus, facts: Facts, book: Book) -> TicketFacts:
+    if action.status == ticket.status or action.status not in book.workflow.states:
+        return ticket
+    version = ticket.version + 1 if action.role is Role.AGENT else ticket.version
+    category = category_of(action.status, book)
+    return replace(ticket, status=action.status, category=category, status_since=facts.now, version=version)
+
+
+def _field(ticket: TicketFacts, action: SetField) -> TicketFacts:
+    if action.name == "tags":
+        return replace(ticket, tags=tuple(dict.fromkeys((*ticket.tags, *action.values))))
+    if action.name == "fields":
+        return replace(ticket, fields=tuple((dict(ticket.fields) | pairs(action.values)).items()))
+    if action.name == "department":
+        return replace(ticket, department=action.values[0])
+    if action.name == "topic":
+        return replace(ticket, topic=action.values[0])
+    return replace(ticket, priority=action.values[0])
+
+
+def pairs(values: tuple[str, ...]) -> dict[str, str]:
+    """`key=value` words as a mapping."""
+    return {key: value for key, _, value in (one.partition("=") for one in values)}
+
+
+def _said(ticket: TicketFacts, action: AddComment, facts: Facts) -> TicketFacts:
+    if action.role is Role.CUSTOMER:
+        return replace(ticket, version=ticket.version + 1, last_customer_at=facts.now)
+    if action.role is Role.AGENT:
+        return replace(ticket, version=ticket.version + 1, last_agent_at=facts.now)
+    return replace(ticket, version=ticket.version + 1)
+
+
+def _promised(priority: str, topic: str, department: str, facts: Facts, book: Book) -> datetime | None:
+    return book.clock.promised(facts.now, priority=priority, topic=topic, department=department)
