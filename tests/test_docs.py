@@ -99,6 +99,20 @@ def test_every_word_of_rules_and_workflow_has_its_row(known: set[str]) -> None:
     assert sorted(known - rows) == []
 
 
+@pytest.mark.parametrize(("model", "place"), [(Condition, "if"), (Then, "then")], ids=["if", "then"])
+def test_every_key_of_a_rule_has_an_example_that_loads(model: type[BaseModel], place: str) -> None:
+    section = RULES.partition(f"\n### {place}\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| `([a-z_]+)` \|.*\| `(.*)` \|$", section, re.MULTILINE)
+    for key in aliases(model):
+        examples = [example for name, example in rows if name == key and example.startswith(f"{key}:")]
+        assert examples, key
+        for example in examples:
+            other = "then: {note: x}" if place == "if" else ""
+            text = f"rules:\n- name: r\n  when: message_received\n  {place}:\n    {example}\n  {other}\n"
+            found, mistakes = yamlfile.validate(yamlfile.parse(text, key), schemas.FILES["rules"])
+            assert found is not None, (example, mistakes)
+
+
 def test_the_words_inside_rows_are_there_too() -> None:
     for word in words(Trigger) | set(ACTS) | aliases(Rule):
         assert f"`{word}`" in RULES or f"{word}:" in RULES, word
@@ -108,6 +122,8 @@ def test_the_example_rules_in_the_docs_load() -> None:
     for block in re.findall(r"```yaml\n(.*?)```", RULES, re.DOTALL):
         if block.startswith("rules:"):
             model = schemas.FILES["rules"]
+        elif block.startswith("replies:"):
+            model = schemas.FILES["notices"]
         elif block.startswith("initial:"):
             model = schemas.FILES["workflow"]
         elif block.startswith("if:"):

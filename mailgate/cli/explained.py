@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mailgate.cli import explainwords
 from mailgate.cli.phrases import reason
 from mailgate.i18n import Translator
 
@@ -46,6 +47,9 @@ def lines_of(one: Explained, speaker: Translator) -> Iterator[Line]:
     yield from _rules(decision["rules"], speaker)
     yield from _actions(decision["actions"], names, speaker)
     yield from _notices(record["notices"], speaker)
+    yield from _timers(record.get("timers", []), speaker)
+    if record.get("book"):
+        yield Line(_say(speaker, "book", version=record["book"]), _QUIET)
 
 
 def _say(speaker: Translator, key: str, /, **values: object) -> str:
@@ -137,14 +141,13 @@ def _rules(rules: list[dict[str, Any]], speaker: Translator) -> Iterator[Line]:
     if not rules:
         yield Line("  " + _say(speaker, "no_rules"), _QUIET)
     for rule in rules:
+        when = explainwords.when(speaker, rule["when"])
         if rule["matched"]:
             done = "; ".join(rule["actions"]) or "–"
-            yield Line(
-                "  ✓ " + _say(speaker, "rule_matched", name=rule["name"], when=rule["when"], actions=done), _GOOD
-            )
+            yield Line("  ✓ " + _say(speaker, "rule_matched", name=rule["name"], when=when, actions=done), _GOOD)
         else:
-            why = rule["failed_condition"] or rule["error"]
-            yield Line("  – " + _say(speaker, "rule_failed", name=rule["name"], when=rule["when"], why=why))
+            why = explainwords.condition(speaker, rule["failed_condition"]) or rule["error"]
+            yield Line("  – " + _say(speaker, "rule_failed", name=rule["name"], when=when, why=why))
         if rule["error"] and rule["matched"]:
             yield Line("    " + _say(speaker, "rule_error", error=rule["error"]), "yellow")
 
@@ -163,8 +166,16 @@ def _action(action: dict[str, Any], names: _Names, speaker: Translator) -> str:
     values = {key: _plain(value) for key, value in action.items()}
     values["agent"] = names.agent(action.get("agent_id"))
     values["role"] = _word(speaker, "role", str(action.get("role", "")))
+    if "by" in action:
+        values["by"] = explainwords.by(speaker, str(action["by"]))
     if name == "add_comment":
         name = f"add_{action['kind']}"
+    elif name == "assign" and action.get("agent_id") is None:
+        name = "unassign"
+    elif name == "set_due":
+        at, amount = action.get("at"), action.get("amount") or ""
+        name = name if at or amount else "no_due"
+        values |= {"at": speaker.date_time(datetime.fromisoformat(at)) if at else "", "amount": amount}
     key = f"command.explain.action.{name}"
     if speaker.has(key):
         return speaker.t(key, **values)
@@ -184,6 +195,20 @@ def _notices(notices: list[dict[str, Any]], speaker: Translator) -> Iterator[Lin
             )
         else:
             yield Line("  ✓ " + _say(speaker, "notice_sent", language=notice["language"], **values), _GOOD)
+
+
+def _timers(timers: list[dict[str, Any]], speaker: Translator) -> Iterator[Line]:
+    yield Line(_say(speaker, "title.timers"), _TITLE)
+    if not timers:
+        yield Line("  " + _say(speaker, "no_timers"), _QUIET)
+    for timer in timers:
+        if "cancelled" in timer:
+            yield Line("  – " + _say(speaker, "timer_cancelled", status=timer["cancelled"]))
+            continue
+        to = timer["name"].partition(">")[2].partition(":")[0]
+        what = _say(speaker, "timer_stay") if to in ("", "stay") else _say(speaker, "timer_to", status=to)
+        date = speaker.date_time(datetime.fromisoformat(timer["due_at"]))
+        yield Line("  ✓ " + _say(speaker, "timer_set", date=date, what=what))
 
 
 class _Names:

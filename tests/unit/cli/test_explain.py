@@ -50,9 +50,9 @@ def test_each_rule_with_the_condition_that_failed(shell: Shell) -> None:
     )
     shell.take_in(shell.mail("Nota fiscal"))
     said = shell("explain", "SUP-1").out
-    assert "– urgente (ticket_opened): não valeu; faltou: subject contains parou" in said
-    assert "✓ fiscal (ticket_opened): valeu; tags fiscal" in said
-    assert "define tags: fiscal (por: rule fiscal)" in said
+    assert "– urgente (ao abrir um ticket): não valeu; faltou: o assunto conter parou" in said
+    assert "✓ fiscal (ao abrir um ticket): valeu; tags fiscal" in said
+    assert "define tags: fiscal (por: regra fiscal)" in said
 
 
 def test_notices_that_were_not_sent(shell: Shell) -> None:
