@@ -13,7 +13,7 @@ import secrets
 import shlex
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -128,8 +128,8 @@ def open_house(settings: Settings, *, migrate: bool = False, node: str = "cli") 
     return house
 
 
-def read_company_of(settings: Settings) -> Company:
-    """The company's files of these settings."""
+def read_company_of(settings: Settings, trial: Path | None = None) -> Company:
+    """The company's files of these settings. trial: one of them, or a folder with some, looked at first."""
     return load_company(
         settings.folder,
         preset_folder(settings.preset),
@@ -137,6 +137,22 @@ def read_company_of(settings: Settings) -> Company:
         departments=settings.departments,
         agents=[a.address for a in settings.agents],
         webhooks=[w.name for w in settings.webhooks],
+        trial=trial,
+    )
+
+
+def on_trial(site: Site, company: Company) -> Site:
+    """The same site with a company's files in force that are only tried out."""
+    book = book_of(company)
+    return replace(
+        site,
+        book=lambda: book,
+        due_at=lambda at, query: _due_at(company, at, query),
+        due_in=lambda at, amount: company.sla.calendar.add(at, work_amount(amount)),
+        timer_at=lambda at, amount: _timer_at(company, at, amount),
+        department_labels=lambda key, language: company.department_label(key, language),
+        sends=lambda notice: company.notices.sends(notice),
+        default_topic=lambda: company.topics.default or "",
     )
 
 

@@ -136,12 +136,20 @@ class _Shelf:
     limits: Limits
     mistakes: list[Mistake]
     documents: dict[str, Document]
+    trial: Path | None = None
+
+    def _file(self, name: str) -> Path:
+        """The file on trial, the company's own, or the preset's."""
+        if self.trial is not None and self.trial.is_file() and self.trial.stem == name:
+            return self.trial
+        places = [self.trial / f"{name}.yaml"] if self.trial is not None and self.trial.is_dir() else []
+        places.append(self.folder / f"{name}.yaml")
+        return next((place for place in places if place.is_file()), self.preset / f"{name}.yaml")
 
     def read(self, name: str, model: type[M]) -> M | None:
-        own = self.folder / f"{name}.yaml"
         try:
             document = yamlfile.load(
-                own if own.is_file() else self.preset / f"{name}.yaml",
+                self._file(name),
                 max_bytes=self.limits.yaml_bytes,
                 max_aliases=self.limits.yaml_aliases,
                 max_nodes=self.limits.yaml_nodes,
@@ -174,16 +182,25 @@ def load_company(
     agents: Collection[str] = (),
     webhooks: Collection[str] | None = None,
     limits: Limits | None = None,
+    trial: Path | None = None,
 ) -> Company:
     """Read and check the company's seven files.
 
     folder: where mailgate.yaml is. preset: the folder of the preset. timezone: for a sla.yaml that names none.
     departments: keys named in mailgate.yaml, created where departments.yaml lacks them. agents: their addresses.
     webhooks: names that mailgate.yaml defines, None where it could not be read.
+    trial: one of the files, or a folder with some of them, that is looked at first.
     Raises ConfigError with every mistake of all files.
     """
     company, mistakes = read_company(
-        folder, preset, timezone=timezone, departments=departments, agents=agents, webhooks=webhooks, limits=limits
+        folder,
+        preset,
+        timezone=timezone,
+        departments=departments,
+        agents=agents,
+        webhooks=webhooks,
+        limits=limits,
+        trial=trial,
     )
     if company is None:
         raise ConfigError([m for m in mistakes if not m.warning])
@@ -199,9 +216,10 @@ def read_company(
     agents: Collection[str] = (),
     webhooks: Collection[str] | None = None,
     limits: Limits | None = None,
+    trial: Path | None = None,
 ) -> tuple[Company | None, list[Mistake]]:
     """As `load_company`, but hands back mistakes and warnings together; None where there are mistakes."""
-    shelf = _Shelf(folder, preset, limits or Limits(), [], {})
+    shelf = _Shelf(folder, preset, limits or Limits(), [], {}, trial)
     workflow = shelf.read("workflow", WorkflowFile)
     rules = shelf.read("rules", RulesFile)
     sla = shelf.read("sla", SlaFile)

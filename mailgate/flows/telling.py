@@ -47,11 +47,15 @@ class Telling:
 
     def tell(self) -> list[Plan]:
         """Write an outbox row for every notice that is not suppressed; all plans, for the record."""
-        sends = self._site.sends
-        plans = plan(self._happened())
-        written = self.write([p if sends(p.notice) else replace(p, suppressed="notices.yaml: off") for p in plans])
+        written = self.write(self.plans())
         self._note_missing(written)
         return written
+
+    def plans(self) -> list[Plan]:
+        """Who would be told, and who not and why; nothing is written."""
+        sends = self._site.sends
+        planned = plan(self._happened())
+        return [p if sends(p.notice) else replace(p, suppressed="notices.yaml: off") for p in planned]
 
     def _note_missing(self, plans: list[Plan]) -> None:
         """A ticket whose requester got no acknowledgement says so, for whoever wonders at it later."""
