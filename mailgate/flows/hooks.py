@@ -1,7 +1,7 @@
 """Telling another program: a signed POST to a host that mailgate.yaml names, after the commit. No redirects.
 
 The form is that of Standard Webhooks: `webhook-id`, `webhook-timestamp` and `webhook-signature: v1,<base64>`, an
-HMAC-SHA256 over id, timestamp and body with the webhook's secret (RFC 2104); the same id at every try.
+HMAC-SHA256 over id, timestamp and body with the webhook's secret; the same id at every try.
 """
 
 from __future__ import annotations
