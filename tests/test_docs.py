@@ -122,7 +122,7 @@ def test_the_example_rules_in_the_docs_load() -> None:
     for block in re.findall(r"```yaml\n(.*?)```", RULES, re.DOTALL):
         if block.startswith("rules:"):
             model = schemas.FILES["rules"]
-        elif block.startswith("replies:"):
+        elif block.startswith("canned:"):
             model = schemas.FILES["notices"]
         elif block.startswith("initial:"):
             model = schemas.FILES["workflow"]
