@@ -123,6 +123,8 @@ def is_attribution(joined: str, quoted_next: bool) -> bool:
     if address and core.endswith((">", ")", '"')) and _dates(joined, opens):
         return True
     bracketed = "<" in joined or "(" in joined
+    if core.endswith(words.TOLD):
+        return False
     if at_end and address and (opens or bracketed):
         return True
     return verb and dated and (opens or bracketed or joined[0].isdigit())

@@ -192,7 +192,7 @@ def _header_block(low: list[str], i: int) -> bool:
         names = _FIELDS.findall(low[i][:800])
         if sum(" ".join(found.split()) in words.OTHERS for found in names) >= 3:
             return True
-    senders, others, seen, strange = 0, 0, 0, 0
+    senders, others, seen, strange, sure = 0, 0, 0, 0, False
     for line in low[i : i + 14]:
         if not line:
             continue
@@ -200,10 +200,11 @@ def _header_block(low: list[str], i: int) -> bool:
         senders += found in words.FROM
         others += found in words.OTHERS
         strange += found not in words.FROM and found not in words.OTHERS
+        sure = sure or found in words.SUBJECT or (found in words.FROM and "@" in line)
         seen += 1
         if seen >= 8 or strange > 3:
             break
-    return senders >= 1 and others >= 2
+    return senders >= 1 and others >= 2 and sure
 
 
 def _answered_below(view: _View, i: int) -> bool:
@@ -234,7 +235,8 @@ def _leading_quote(view: _View, cut: int) -> int:
     if start >= cut:
         return 0
     if not view.quoted[start]:
-        return start if view.unmarked() else 0
+        named = any("@" in line for line in view.low[first : view.attributions[first]])
+        return start if named and view.unmarked() else 0
     end = start
     while end < cut and (view.quoted[end] or not view.low[end]):
         end += 1

@@ -26,6 +26,16 @@ WROTE = phrases(
     """
 )
 
+#: And how a sentence ends that only looks like one: `Em 05/11/2025 a Ana me escreveu:`.
+TOLD = phrases(
+    """
+    _me escreveu | _nos escreveu | _lhe escreveu | _te escreveu | _e escreveu | _que escreveu | _se escreveu |
+    _me enviou | _nos enviou | _e enviou | _que enviou | _me escribió | _nos escribió | _y escribió | _que escribió |
+    _me envió | _nos envió | _and wrote | _who wrote | _he wrote | _she wrote | _they wrote | _i wrote | _it said |
+    _he said | _she said | _they said | _and said | _and sent | _he sent | _she sent | _they sent | _i sent
+    """
+)
+
 #: Verbs that stand in the middle: `Am … schrieb X <x@y>:`.
 WROTE_INSIDE = phrases(
     """
@@ -76,6 +86,16 @@ OTHERS = frozenset(
     | 发送时间 | 宛先 | 抄送 | 收件人 | 收件者
     | 日時 | 日期 | 送信日時 | 날짜 | 받는사람 | 보낸 | 제목
     """
+    )
+)
+
+#: The one of them that every client writes; people write the others too (`De: conta 1, Para: conta 2, Data: …`).
+SUBJECT = frozenset(
+    phrases(
+        """
+        assunto | asunto | subject | betreff | objet | sujet | oggetto | onderwerp | ämne | emne | temat | aihe |
+        předmět | tárgy | konu | subiect | тема | 主旨 | 主题 | 件名 | 제목
+        """
     )
 )
 

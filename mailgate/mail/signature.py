@@ -45,6 +45,9 @@ def signature_start(lines: list[str], *, anywhere: bool = False) -> int:
             break
         cut = found
         end = _trimmed(lines, cut)
+    if first < end and cut < size and lines[end - 1].strip().lower().rstrip(",.!:; ") in words.CLOSINGS:
+        cut = end - 1  # `Atenciosamente,` above a signature that is marked otherwise
+        end = _trimmed(lines, cut)
     tracked = any(line.strip() == _TRACKER for line in lines[end:cut])
     return end if tracked or cut < size else size
 
@@ -118,7 +121,7 @@ def _closing(lines: list[str], end: int) -> int:
     gap = False
     for i in range(end - 1, max(-1, end - 3 * _MOST_SIGNED), -1):
         line = lines[i].strip()
-        if line in (SIGN_MARK, SIGN_END):
+        if line in (SIGN_MARK, SIGN_END) or line.startswith(("[cid:", "[image:", "[imagem:")):
             continue
         if not line:
             gap = True

@@ -102,6 +102,28 @@ def test_a_server_report_has_no_attribution() -> None:
     assert strip_reply(text) == (text, "")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Preciso mover o ramal.\n\nDe: sala 12\nPara: sala 15\nData: 10/11\n\nObrigada",
+        "Em 05/11/2025 10:30 a Ana do suporte me escreveu:\nfavor reiniciar\nReiniciei e nada.",
+        "Oi.\n\nEm 05/11/2025 o técnico veio e escreveu:\n\ntrocar a placa",
+        "Hello.\n\nOn 5 November 2025 I asked Tom and he wrote:\n\nreplace the board",
+    ],
+)
+def test_what_only_looks_like_quoting_stays(text: str) -> None:
+    assert strip_reply(text) == (text, "")
+
+
+def test_a_closing_above_a_marked_signature_goes_with_it() -> None:
+    assert strip_reply("Segue.\n\nAtenciosamente,\n\n-- \nAna") == ("Segue.", "Atenciosamente,\n\n-- \nAna")
+
+
+def test_a_picture_in_a_signature_is_part_of_it() -> None:
+    text = "Segue.\n\nAtenciosamente,\n\n[cid:image001.png@01DC4E3F]\nAna Souza\nTel. (11) 3333-4444"
+    assert strip_reply(text)[0] == "Segue."
+
+
 def test_a_signature_marked_in_html_ends_where_the_author_goes_on() -> None:
     page = '<p>Oi.</p><div id="Signature">Ana</div><p>Esqueci o anexo, vai agora.</p>'
     assert from_html(page) == ("Oi.\n\nAna\n\nEsqueci o anexo, vai agora.", "")
