@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from mailgate.clock import parse_duration
 from mailgate.yamlfile import did_you_mean
-from mailgate.yamltypes import Address, Key, Section, SizeLimit, Text, Texts, Words, YesNo
+from mailgate.yamltypes import UNLIMITED, Address, Key, OrOne, Section, SizeLimit, Text, Texts, Words, YesNo
 from scheduler.worktime import Amount, BusinessDays, Hours
 from store.vocabulary import Notice
 
@@ -146,21 +146,55 @@ class FormField(Section):
     if_: Annotated[FieldIf | None, Field(alias="if")] = None
 
 
+#: The words for kinds of files, as `mail.filetypes` knows them.
+FILE_GROUPS = (
+    "videos", "audio", "images", "documents", "macros", "archives", "programs", "certificates", "pages",
+)  # fmt: skip
+_ENDING = re.compile(r"\.[a-z0-9][a-z0-9_-]{0,11}")
+
+
+def _file_kind(value: object) -> str:
+    word = str(value).strip().lower()
+    if word not in FILE_GROUPS and not _ENDING.fullmatch(word):
+        raise ValueError(
+            f"{value!r} is no kind of file; write an ending like .mp4, or one of {', '.join(FILE_GROUPS)}"
+            f"{did_you_mean(word, FILE_GROUPS)}"
+        )
+    return word
+
+
+FileKind = Annotated[
+    str,
+    PlainValidator(_file_kind),
+    WithJsonSchema({"anyOf": [{"enum": list(FILE_GROUPS)}, {"type": "string", "pattern": "^\\.[A-Za-z0-9]"}]}),
+]
+
+
+class AttachmentPolicy(Section):
+    """Which files of customers become attachments. The ticket is opened in any case and the mail keeps every file.
+
+    must_be_zipped: kinds that are taken only inside a .zip. denied: kinds that are not taken, in a .zip neither.
+    up_to: of one file; off: as large as the mail may be.
+    """
+
+    must_be_zipped: Annotated[tuple[FileKind, ...], OrOne()] = ()
+    denied: Annotated[tuple[FileKind, ...], OrOne()] = ()
+    up_to: Annotated[SizeLimit, Field(validate_default=True)] = UNLIMITED
+
+
 class Topic(Section):
-    """A help topic; attachment: required = the form asks for one, and a mail without one is asked for it."""
+    """A help topic; attachment: required = the form asks for one, and a mail without one is asked for it.
+
+    attachments: for tickets of this topic, in place of the company's.
+    """
 
     label: Texts
     help: Texts = Field(default_factory=dict)
     departments: tuple[Key, ...] = ()
     priority: Literal["low", "normal", "high", "urgent"] = "normal"
     attachment: Literal["optional", "required"] = "optional"
+    attachments: AttachmentPolicy | None = None
     fields: tuple[FormField, ...] = ()
-
-
-class AttachmentPolicy(Section):
-    """Which file names (by ending) must come inside a .zip."""
-
-    must_be_zipped: tuple[str, ...] = ()
 
 
 class TopicsFile(Section):
@@ -169,6 +203,11 @@ class TopicsFile(Section):
     topics: dict[Key, Topic] = Field(default_factory=dict)
     default: Key | None = None
     attachments: AttachmentPolicy = AttachmentPolicy()
+
+    def policy(self, topic: str) -> AttachmentPolicy:
+        """What holds for the files of a ticket of that topic, "" for none."""
+        known = self.topics.get(topic)
+        return known.attachments if known is not None and known.attachments is not None else self.attachments
 
 
 class Department(Section):

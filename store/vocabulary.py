@@ -111,3 +111,4 @@ class Notice(StrEnum):
     COMMAND_ERROR = "COMMAND_ERROR"  # to the agent: nothing was sent, this is the list
     DELIVERY_FAILED = "DELIVERY_FAILED"  # to the agent: the customer's server refused
     ACK_DIGEST = "ACK_DIGEST"  # to a verified sender beyond the cap: one mail naming all numbers
+    FILES = "FILES"  # to a customer: these files of your answer were not taken, and how to send them

@@ -126,6 +126,8 @@ def test_the_example_rules_in_the_docs_load() -> None:
             model = schemas.FILES["notices"]
         elif block.startswith("initial:"):
             model = schemas.FILES["workflow"]
+        elif block.startswith("attachments:"):
+            model = schemas.FILES["topics"]
         elif block.startswith("if:"):
             block, model = "rules:\n- name: r\n  when: timer\n  then: {}\n" + indent(block), schemas.FILES["rules"]
         else:

@@ -266,6 +266,22 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file that is not taken as an attachment. number: its place among the mail's files. why: zip | denied | size."""
+
+    number: int
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseFiles:
+    """These files of the mail stay in the raw mail only; the ticket says so and the sender is told how to send them."""
+
+    files: tuple[RefusedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleNotice:
     """A rule asks to tell somebody: `agents`, `requester` or an address of an agent."""
 
@@ -293,6 +309,7 @@ Action = (
     | RefuseCommand
     | ReturnedMail
     | Remark
+    | RefuseFiles
     | RuleNotice
 )
 

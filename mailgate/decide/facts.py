@@ -87,6 +87,17 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file as policy looks at it. declared, found: media types; contents: the names in a .zip."""
+
+    name: str
+    declared: str
+    found: str
+    size: int
+    contents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MailFacts:
     """What a decision may know of the mail. Ids without angle brackets; addresses normalised."""
 
@@ -122,6 +133,7 @@ class MailFacts:
     headers: tuple[tuple[str, str], ...] = ()
     fine_kind: str = ""  # out_of_office, newsletter, …: `Screening.fine`
     counts: bool = True  # whether it is somebody's word about a ticket
+    files: tuple[FileFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

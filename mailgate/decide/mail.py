@@ -9,6 +9,7 @@ from mailgate.decide.author import who
 from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is_support, status_after
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
+from mailgate.decide.files import refusal
 from mailgate.decide.opening import open_ticket
 from mailgate.decide.replyto import from_reply_to
 from mailgate.decide.ruling import Book, Ruling, rule
@@ -141,7 +142,9 @@ def _customer_comment(
         author.person_id,
     )  # fmt: skip
     ruling = rule(book, "customer_commented", facts, author, after(ticket, received.actions, facts, book))
-    actions = (comment, *received.actions, *status_after(ticket, ruling, "customer.reply", Role.CUSTOMER, book))
+    moved = status_after(ticket, ruling, "customer.reply", Role.CUSTOMER, book)
+    refused = refusal(facts, book, ticket.topic, (*received.actions, *moved))
+    actions = (comment, *refused, *received.actions, *moved)
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

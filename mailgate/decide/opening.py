@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailgate.decide.common import decision_of, held
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, OpenTicket, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
+from mailgate.decide.files import refusal
 from mailgate.decide.ruling import Book, Ruling, rule
 from mailgate.decide.state import after, opened
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
@@ -41,7 +42,9 @@ def open_ticket(
     # The rules of the opening see what those of the arrival made of it.
     seen = after(opened(opening, facts, book), received.actions, facts, book)
     ruling = rule(book, "ticket_opened", facts, author, seen)
-    actions = (opening, comment, *received.actions, *ruling.actions)
+    ruled = (*received.actions, *ruling.actions)
+    refused = refusal(facts, book, facts.topic, (opening, *ruled)) if author.role is Role.CUSTOMER else ()
+    actions = (opening, comment, *refused, *ruled)
     return decision_of(
         facts, Outcome.OPENED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from mailgate.companyfiles import TopicsFile
 from mailgate.decide.decision import (
     Action,
     AddComment,
@@ -98,7 +99,7 @@ class AlwaysOpen:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The rules, the workflow and the names in force: one version for the whole of one decision.
+    """The rules, the workflow, the names and the topics in force: one version for the whole of one decision.
 
     digest: which version this is, for the record.
     """
@@ -108,6 +109,7 @@ class Book:
     names: Names = field(default_factory=Names)
     clock: WorkClock = field(default_factory=AlwaysOpen)
     digest: str = ""
+    topics: TopicsFile = field(default_factory=TopicsFile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailgate.decide.decision import AskAgent, RefuseCommand, Report, ReturnedMail, RuleNotice
+from mailgate.decide.decision import AskAgent, RefuseCommand, RefuseFiles, Report, ReturnedMail, RuleNotice
 from mailgate.decide.facts import ContactFacts
 from mailgate.mail.message import Attachment, ParsedMessage
 from store.vocabulary import Role
@@ -38,6 +38,7 @@ class Changed:
     asked: AskAgent | None = None
     refused: RefuseCommand | None = None
     returned: ReturnedMail | None = None
+    refused_files: RefuseFiles | None = None
     rule_notices: list[RuleNotice] = field(default_factory=list)
     added: list[ContactFacts] = field(default_factory=list)
     new_requester: bool = False

@@ -22,6 +22,7 @@ from mailgate.decide.decision import (
     JoinInto,
     OpenTicket,
     RefuseCommand,
+    RefuseFiles,
     Remark,
     Reply,
     Report,
@@ -118,6 +119,9 @@ class Effects:
             self.changed.returned = action
             data = {"recipient": action.recipient, "status": action.status, "diagnostic": action.diagnostic}
             self._event(f"delivery_{action.action}", Role.SYSTEM, "", data)
+        elif isinstance(action, RefuseFiles):
+            files = [{"name": one.name, "why": one.why} for one in action.files]
+            self._event("files_refused", Role.SYSTEM, "", {"comment_id": str(self.changed.comment_id), "files": files})
         elif isinstance(action, RuleNotice):
             self.changed.rule_notices.append(action)
         elif isinstance(action, Remark):
@@ -255,6 +259,23 @@ class Effects:
         if public:
             data["version"] = str(self._changes["version"])
         self._event("commented" if public else "noted", action.role, action.author_address, data)
+
+    def _taken(self, files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+        """The files that become attachments: all but those that were refused."""
+        if self.changed.refused_files is None:
+            return files
+        refused = {one.number for one in self.changed.refused_files.files}
+        return tuple(file for number, file in enumerate(files) if number not in refused)
+
+    def _remark(self, comment_id: int, message: ParsedMessage, rows: list[dict[str, Any]]) -> None:
+        """What a reader should be told about a mail besides its words: marks, and the names in its .zip files."""
+        listed = {file.sha256: file.contents for file in message.attachments if file.contents}
+        contents = {str(row["id"]): list(listed[row["sha256"]]) for row in rows if row["sha256"] in listed}
+        if not (message.marks or contents):
+            return
+        marks = [[mark.kind, mark.detail] for mark in message.marks]
+        data = {"comment_id": str(comment_id), "marks": marks, "contents": contents}
+        self._event("mail_read", Role.SYSTEM, "", data)
 
     def _remember(self, message_id: str, message: ParsedMessage | None) -> None:
         """Which ticket this mail belongs to; and, when it opened one, the mail it answers, which may yet come."""

@@ -23,6 +23,7 @@ from mailgate.decide.facts import (
     ContactFacts,
     Counters,
     Facts,
+    FileFacts,
     Forwarded,
     MailFacts,
     News,
@@ -109,6 +110,9 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         over_limit=reading.over_limit,
         defects=message.defects,
         headers=message.headers,
+        files=tuple(
+            FileFacts(a.filename, a.declared_type, a.found_type, a.size, a.contents) for a in message.attachments
+        ),
     )
     organisation, tier = _organisation(connection, sender, batch)
     known = Facts(

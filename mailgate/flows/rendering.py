@@ -121,6 +121,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         reason=body.get("reason", ""),
         event=body.get("event", ""),
         news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),
+        refused=tuple((why, name) for why, name in body.get("refused", ())),
         organisation=body.get("organisation", ""),
         requester_name=body.get("requester_name", ""),
         requester_address=body.get("requester_address", ""),
@@ -160,7 +161,7 @@ def _comment(
     connection: Connection, site: Site, row: Row[Any], notice: Notice
 ) -> tuple[CommentView | None, tuple[FileRef, ...]]:
     """The comment that a notice tells, with its files; not for those that tell none."""
-    if row.comment_id is None or notice in (Notice.N1, Notice.N6, Notice.ACK_DIGEST, Notice.N4):
+    if row.comment_id is None or notice in (Notice.N1, Notice.N6, Notice.ACK_DIGEST, Notice.N4, Notice.FILES):
         return None, ()
     found = tickets.comment(connection, row.comment_id)
     if found is None or (row.recipient_role == Role.CUSTOMER and found.kind != CommentKind.COMMENT):

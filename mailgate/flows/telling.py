@@ -24,6 +24,7 @@ from store import links, outbox, tickets
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Role
 
 _FROM_PERSON = frozenset({Notice.N5, Notice.N2})
+_SAYS_REFUSED = frozenset({Notice.N1, Notice.N19, Notice.FILES})
 #: Ticket number and person 0: a notice about no ticket.
 _NOBODY = 0
 
@@ -125,6 +126,7 @@ class Telling:
             asked=self._agent_person(changed.asked.agent_id) if changed.asked else None,
             refused=self._agent_person(changed.refused.agent_id) if changed.refused else None,
             returned=changed.returned.action if changed.returned else "",
+            files_refused=changed.refused_files is not None,
             also=self._also(everyone),
             added=tuple(self._of_contact(c) for c in changed.added),
             new_requester=changed.new_requester,
@@ -261,6 +263,10 @@ class Telling:
             body["problem"] = " ".join(
                 x for x in (changed.returned.recipient, changed.returned.status, changed.returned.diagnostic) if x
             )
+        if changed.refused_files is not None and planned.notice in _SAYS_REFUSED:
+            # To an unproven sender only our own words: the reasons, no name of a file.
+            known = self._decision.author.verified or planned.to.role is Role.AGENT
+            body["refused"] = [(one.why, one.name if known else "") for one in changed.refused_files.files[:20]]
         if planned.notice is Notice.N20:
             body |= {"problem": self._decision.why, "reason": str(self._decision.reason)}
         if ticket is None:

@@ -73,6 +73,7 @@ class Happened:
     refused: Person | None = None
     returned: str = ""  # failed | delayed | ""
     rejected: bool = False
+    files_refused: bool = False
     also: tuple[Person, ...] = ()  # whom rules want told
     added: tuple[Person, ...] = ()  # who follows the ticket from now on
     new_requester: bool = False
@@ -186,10 +187,21 @@ def _commented(happened: Happened) -> list[Plan]:
         for person in _customers(happened, happened.author_address):
             if not (happened.reopened and happened.requester is not None and person.id == happened.requester.id):
                 plans.append(Plan(Notice.N5, person, "another customer's comment", unverified))
+        if happened.files_refused:
+            plans += _files_refused(happened, unverified)
         plans += [Plan(Notice.N19, p, "the customer wrote") for p in _agents(happened)]
     else:
         plans += [Plan(Notice.N5, p, "answer") for p in _customers(happened, happened.author_address)]
     return plans
+
+
+def _files_refused(happened: Happened, unverified: str) -> list[Plan]:
+    """The author of a comment learns how to send the files that were not taken; an opening's author by the N1."""
+    everyone = ([happened.requester] if happened.requester else []) + list(happened.participants)
+    author = next((p for p in everyone if p.address == happened.author_address), None)
+    if author is None:
+        return []
+    return [Plan(Notice.FILES, author, "files of the mail were not taken", unverified or happened.no_answer)]
 
 
 def _customers(happened: Happened, author_address: str) -> list[Person]:

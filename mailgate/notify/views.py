@@ -91,6 +91,7 @@ class NoticeView:
     organisation: str = ""  # of the requester; shown to agents
     requester_name: str = ""  # shown to agents
     requester_address: str = ""  # shown to agents
+    refused: tuple[tuple[str, str], ...] = ()  # files not taken: why (zip | denied | size) and name, "" unsaid
     event: str = ""  # why an agent is told: opened | commented | assigned | due_soon | reopened; "" works it out
 
 

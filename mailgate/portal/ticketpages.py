@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from mailgate.decide.decision import RefusedFile
+from mailgate.decide.facts import FileFacts
+from mailgate.decide.files import refused_files
 from mailgate.flows import customer
+from mailgate.i18n import Translator
 from mailgate.mail import attachments as files
 from mailgate.mail.message import Attachment
 from mailgate.portal.access import Admitted, admit
@@ -43,6 +48,7 @@ def _page(
     status: int = 200,
     text: str = "",
     error: str = "",
+    error_about: str = "",
 ) -> HTMLResponse:
     translator = desk.translator(request, admitted.language)
     wanted = request.query_params.get("text", "")
@@ -61,9 +67,17 @@ def _page(
         form_number=desk.site.ids.new(),
         text=text,
         error=error,
+        error_about=error_about,
+        must_zip=_must_zip(desk, admitted, translator),
         most_text=MOST_TEXT,
         most_bytes=desk.limits.body_bytes,
     )
+
+
+def _must_zip(desk: Desk, admitted: Admitted, translator: Translator) -> str:
+    """The kinds of files that have to come in a .zip, as people say them; "" for none."""
+    kinds = desk.site.book().topics.policy(admitted.ticket.topic).must_be_zipped
+    return ", ".join(kind if kind.startswith(".") else translator.t(f"page.kind.{kind}") for kind in kinds)
 
 
 def sent(request: Request) -> Response:
@@ -135,15 +149,20 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
     error = "empty" if not text and not uploads else "long" if len(text) > MOST_TEXT else ""
     if not error and _too_many(desk, admitted):
         error = "many"
+    found = [] if error else [_read(upload, n + 1) for n, upload in enumerate(uploads)]
+    about = ""
+    refused = _refused(desk, admitted, found)
+    if refused is not None:
+        error, about = refused.why, refused.name
     if error:
         with desk.site.writer.database.read() as connection:
             status = 429 if error == "many" else 422
-            return _page(desk, request, connection, admitted, status=status, text=text, error=error)
+            return _page(desk, request, connection, admitted, status=status, text=text, error=error, error_about=about)
     number = f"{admitted.grant.link_id}:{first(form.getlist('number'))}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
     try:
-        stored = tuple(_store(desk, upload, n + 1) for n, upload in enumerate(uploads))
+        stored = tuple(_store(desk, one) for one in found)
         done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, stored)
     except BaseException:
         desk.sent.give_back(number)
@@ -163,15 +182,23 @@ def _too_many(desk: Desk, admitted: Admitted) -> bool:
         )
 
 
-def _store(desk: Desk, upload: UploadFile, number: int) -> Attachment:
-    """An uploaded file as a stored blob; its name is only ever shown, its type is what its first bytes say."""
-    content = upload.file.read()
+def _read(upload: UploadFile, number: int) -> Attachment:
+    """An uploaded file; its name is only ever shown, its type is what its first bytes say."""
     declared = (upload.content_type or "").partition(";")[0].strip().lower()
-    found = files.of_bytes(content, declared, files.safe_name(upload.filename or ""), number, False, None)
-    desk.site.blobs.put(content, found.sha256)
-    return Attachment(
-        found.filename, found.content_type, declared, found.size, found.sha256, inline=False, content_id=None
-    )
+    return files.of_bytes(upload.file.read(), declared, files.safe_name(upload.filename or ""), number, False, None)
+
+
+def _refused(desk: Desk, admitted: Admitted, found: list[Attachment]) -> RefusedFile | None:
+    """The first file that the company's policy does not take: it is still with its owner, who is told at once."""
+    policy = desk.site.book().topics.policy(admitted.ticket.topic)
+    named = (FileFacts(f.filename, f.declared_type, f.found_type, f.size, f.contents) for f in found)
+    return next(iter(refused_files(policy, named)), None)
+
+
+def _store(desk: Desk, found: Attachment) -> Attachment:
+    """The file as a stored blob."""
+    desk.site.blobs.put(found.content, found.sha256)
+    return replace(found, content=b"")
 
 
 def _visit_after(desk: Desk, admitted: Admitted, ticket_id: int) -> Visit:

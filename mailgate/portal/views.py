@@ -21,6 +21,11 @@ from store.vocabulary import Category, Role
 #: How many comments a page shows until the visitor asks for all.
 SHOWN_AT_FIRST = 100
 
+#: Marks of a mail that the page has words for.
+_MARKS = frozenset(
+    {"encrypted", "signed", "compressed", "invitation", "invitation_cancelled", "invitation_answered", "images_removed"}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FileLink:
@@ -30,11 +35,15 @@ class FileLink:
     name: str
     size: int
     is_image: bool
+    contents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the history. kind: comment | status | assigned."""
+    """One line of the history. kind: comment | status | assigned | refused (old: file name, new: why).
+
+    marks: what a reader should be told about a mail besides its words, as (key of the texts, detail).
+    """
 
     kind: str
     at: datetime
@@ -51,6 +60,7 @@ class Entry:
     original: bool = False
     pictures: tuple[FileLink, ...] = ()
     files: tuple[FileLink, ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
     old: str = ""
     new: str = ""
     category: str = ""
@@ -104,11 +114,14 @@ def ticket_page(
     shown = comments[hidden:]
     files = tickets.attachments(connection, [one.id for one in shown])
     folder = f"{root}/tickets/{ticket.key}/files"
+    events = tickets.events(connection, ticket.id)
+    remarks = {e.data.get("comment_id", ""): e.data for e in events if e.kind == "mail_read"}
     entries = [
-        _comment(one, Gallery(folder, [f for f in files if f.comment_id == one.id]), grant, wish) for one in shown
+        _comment(one, Gallery(folder, [f for f in files if f.comment_id == one.id]), grant, wish, remarks)
+        for one in shown
     ]
     since = shown[0].created_at if hidden else None
-    entries += _events(connection, site, ticket, language, since)
+    entries += _events(connection, site, events, language, since)
     entries.sort(key=lambda entry: (entry.at, entry.id))
     known = workflow.states.get(ticket.status)
     return TicketPage(
@@ -134,12 +147,24 @@ def ticket_page(
     )
 
 
-def file_links(rows: Sequence[Row[Any]], gallery: Gallery) -> tuple[FileLink, ...]:
-    """Rows as links."""
-    return tuple(FileLink(gallery.url(row), row.filename, row.size_bytes, row.content_type in PICTURES) for row in rows)
+def file_links(
+    rows: Sequence[Row[Any]], gallery: Gallery, contents: dict[str, list[str]] | None = None
+) -> tuple[FileLink, ...]:
+    """Rows as links. contents: the names in a .zip, by the id of its row."""
+    listed = contents or {}
+    return tuple(
+        FileLink(
+            gallery.url(row), row.filename, row.size_bytes, row.content_type in PICTURES,
+            tuple(listed.get(str(row.id), ())),
+        )
+        for row in rows
+    )  # fmt: skip
 
 
-def _comment(row: Row[Any], gallery: Gallery, grant: Grant, wish: Wish) -> Entry:
+def _comment(
+    row: Row[Any], gallery: Gallery, grant: Grant, wish: Wish, remarks: dict[str, dict[str, Any]]
+) -> Entry:  # fmt: skip
+    remark = remarks.get(str(row.id), {})
     as_text = row.id == wish.text_of
     said: Said = show(row, gallery, as_text=as_text)
     is_mine = grant.contact_id is not None and row.contact_id == grant.contact_id
@@ -158,7 +183,8 @@ def _comment(row: Row[Any], gallery: Gallery, grant: Grant, wish: Wish) -> Entry
         as_text=as_text and said.original,
         original=said.original,
         pictures=file_links(said.pictures, gallery),
-        files=file_links(said.files, gallery),
+        files=file_links(said.files, gallery, remark.get("contents")),
+        marks=tuple((kind, detail) for kind, detail in remark.get("marks", ()) if kind in _MARKS),
     )
 
 
@@ -176,12 +202,14 @@ def _somebody(contact_id: int, name: str, address: str, grant: Grant) -> Somebod
     return Somebody(name if name.strip() and "@" not in name else shown, shown)
 
 
-def _events(connection: Connection, site: Site, ticket: Row[Any], language: str, since: datetime | None) -> list[Entry]:
-    """Status changes and who took the ticket, as lines between the comments."""
+def _events(
+    connection: Connection, site: Site, events: Sequence[Row[Any]], language: str, since: datetime | None
+) -> list[Entry]:
+    """Status changes, who took the ticket, and files that were not taken, as lines between the comments."""
     workflow = site.book().workflow
     names = {agent.address: agent.name for agent in people.agents(connection, active_only=False)}
     found: list[Entry] = []
-    for event in tickets.events(connection, ticket.id):
+    for event in events:
         if since is not None and event.at < since:
             continue
         if event.kind == "status":
@@ -195,4 +223,6 @@ def _events(connection: Connection, site: Site, ticket: Row[Any], language: str,
             )  # fmt: skip
         elif event.kind == "assigned" and event.data.get("agent") in names:
             found.append(Entry("assigned", event.at, event.id, new=names[event.data["agent"]]))
+        elif event.kind == "files_refused":
+            found += [Entry("refused", event.at, event.id, old=f["name"], new=f["why"]) for f in event.data["files"]]
     return found

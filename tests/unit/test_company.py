@@ -34,8 +34,18 @@ def test_centrium_s_four_topics_and_what_they_ask_for(tmp_path: Path) -> None:
     assert labels == ["Dúvida", "Inconformidade", "Parada do Sistema", "Solicitação de Melhoria"]
     assert [key for key, topic in topics.items() if topic.attachment == "required"] == ["inconformidade"]
     assert all(set(topic.help) == {"pt-BR", "en", "es"} for topic in topics.values())
-    assert ".mp4" in company(tmp_path).topics.attachments.must_be_zipped
+    assert company(tmp_path).topics.attachments.must_be_zipped == ("videos", "certificates")
     assert company(tmp_path, "totvs").topics.attachments.must_be_zipped == ()
+
+
+def test_a_mistaken_kind_of_file_is_said_with_its_place(tmp_path: Path) -> None:
+    own = tmp_path / "topics.yaml"
+    own.write_text("topics: {}\nattachments:\n  denied: [programms]\n  must_be_zipped: .mp4\n  up_to: much\n")
+    _, mistakes = read_company(tmp_path, preset_folder("centrium"), timezone="America/Sao_Paulo")
+    assert [(m.line, m.column, m.reason.partition("; write")[0]) for m in mistakes] == [
+        (3, 12, "`attachments.denied.0`: 'programms' is no kind of file"),
+        (5, 10, "`attachments.up_to`: 'much' is not a size"),
+    ]
 
 
 def test_a_stopped_system_is_looked_at_within_the_hour(tmp_path: Path) -> None:

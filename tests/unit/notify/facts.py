@@ -51,6 +51,7 @@ def notice(facts: dict[str, Any]) -> NoticeView:
     for name in ("participants", "commands", "related"):
         made[name] = tuple(made.get(name, ()))
     made["news"] = tuple(NewsView(**{**n, "at": datetime.fromisoformat(n["at"])}) for n in made.get("news", ()))
+    made["refused"] = tuple((why, name) for why, name in made.get("refused", ()))
     return NoticeView(**made)
 
 
