@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import time
+
+import bleach
 import html5lib
 import pytest
 
-from mailgate.mail.html import clean_own, linkify, sanitise
+from mailgate.mail.html import _ATTRIBUTES, _TAGS, clean_own, linkify, sanitise
 from mailgate.mail.htmltext import to_text
 from mailgate.mail.limits import MailLimits
+from mailgate.mail.message import Mark
+from mailgate.mail.parse import read_mail
 
 L = MailLimits()
 ATTACKS = [
@@ -56,6 +62,97 @@ def test_nothing_active_or_foreign_is_left(page: str) -> None:
             assert name not in {"srcset", "background", "action"}
             assert "evil.test" not in value
             assert "javascript:" not in value.replace("\t", "").lower()
+
+
+MAILS = [
+    *ATTACKS,
+    '<p style="color:red;background:url(http://evil.test/x);font-weight:bold">ok</p>',
+    "<p style='background:image-set(\"http://evil.test/x\" 1x)'>ok</p>",
+    "<p style='b\\61 ckground:\\75rl(//evil.test)'>ok</p>",
+    "<div style='margin-left:-500px;margin-top: -9em;width:9999px'>ok</div>",
+    "<style>p{background:url(http://evil.test)}</style><p class=x id=location name=cookie>ok</p>",
+    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>ok",
+    "<form><math><mtext></form><form><mglyph><svg><mtext><textarea><path id='</textarea><img onerror=x src=1>'>ok",
+    "<svg></p><style><a id='</style><img src=1 onerror=alert(1)>'></a>ok",
+    "<a href='java\tscript:alert(1)'>ok</a><a href='data:text/html,x'>ok</a><a href='//evil.test'>ok</a>",
+    "<a href='vbscript:x'>ok</a><a href='mailto:a@b.test'>ok</a><a href='https://x.test/'>ok</a>",
+    "<img src='cid:a@b' onload=x><img src='cid:x' srcset='//evil.test 2x' longdesc='//evil.test'>ok",
+    "<video poster=//evil.test/x src=//evil.test/y></video><audio src=//evil.test/z></audio>ok",
+    "<link rel=stylesheet href=//evil.test/x><object data=//evil.test/x></object><embed src=//evil.test/x>ok",
+    "<table><caption style='font:url(x)'>a</caption><tr><td background=//evil.test width=5>ok</table>",
+    "<blockquote type=cite cite=//evil.test><ol start=3 type=a><li>ok</ol></blockquote>",
+    "<!--><img src=x onerror=alert(1)>-->ok<![CDATA[<script>1</script>]]>",
+    "<plaintext>ok",
+    "<xmp><img src=x onerror=alert(1)></xmp>ok",
+    '<p title="`><img src=x onerror=1>">ok',
+]
+
+
+def _tree(page: str) -> list[tuple[str, tuple[tuple[str, str], ...], str]]:
+    return [
+        (str(e.tag), tuple(sorted((str(k), str(v).replace(" ", "")) for k, v in e.attrib.items() if k != "style")),
+         (e.text or "") + (e.tail or ""))
+        for e in html5lib.parseFragment(page, namespaceHTMLElements=False).iter()
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", MAILS)
+def test_a_second_sanitiser_finds_nothing_to_take_out(page: str) -> None:
+    """bleach, with the same lists and its own parser, must leave what nh3 left: else one of them is wrong."""
+    cleaned = sanitise(page, L)
+    everywhere = _ATTRIBUTES["*"] - {"style"}
+    allowed = {tag: [*_ATTRIBUTES.get(tag, ()), *everywhere, "rel"] for tag in _TAGS}
+    again = bleach.clean(
+        cleaned,
+        tags=set(_TAGS),
+        attributes=allowed,
+        protocols={"http", "https", "mailto", "tel", "cid"},
+    )
+    assert _tree(again) == _tree(cleaned)
+    assert not re.search(r"style=\"[^\"]*(?:url|image|expression|:\s*-\d)", cleaned)
+
+
+def test_only_the_bad_declarations_of_a_style_go() -> None:
+    page = '<p style="color:red;background:url(http://evil.test/x);font-weight:bold;margin:0 -5px">a</p>'
+    assert sanitise(page, L) == '<p style="color:red;font-weight:bold">a</p>'
+
+
+def test_what_its_sender_hid_is_shown_to_nobody() -> None:
+    page = '<div style="DISPLAY : none">prévia</div><p>Olá</p><img style="display:none" src="http://evil.test/p">'
+    assert "prévia" not in sanitise(page, L)
+    assert "Olá" in sanitise(page, L)
+
+
+def test_remote_images_are_counted_and_named_to_the_reader() -> None:
+    raw = (
+        b"From: a@b.test\r\nContent-Type: text/html\r\n\r\n<p>Oi<img src=http://evil.test/1>"
+        b"<img src='//evil.test/2' width=1 height=1><img src=HTTPS://evil.test/3>"
+    )
+    message = read_mail(raw, L).message
+    assert message.marks == (Mark("images_removed", "3"),)
+    assert "evil.test" not in (message.html or "")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div>" * 150_000,
+        "<table><tr><td>" * 50_000,
+        "<p style='" + "color:red;" * 200_000 + "'>x",
+        "<a " + "x=1 " * 500_000 + ">x",
+        "<p style='display:none'>" * 60_000 + "x",
+        "<img src=" * 200_000,
+        "<!--" * 500_000,
+        "&#x41;" * 300_000,
+        "<b>" * 199 + "<i>x</i>" * 20_000,
+    ],
+)
+def test_hostile_pages_take_no_time_and_no_space(page: str) -> None:
+    begun = time.process_time()
+    cleaned = sanitise(page, L)
+    to_text(page, L)
+    assert time.process_time() - begun < 5
+    assert len(cleaned) <= L.html_out_bytes
 
 
 def test_what_people_write_stays() -> None:
