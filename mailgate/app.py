@@ -58,7 +58,14 @@ from store.writer import Writer
 
 def book_of(company: Company) -> Book:
     """What decisions look at of a company's files."""
-    return Book(company.rules, company.workflow, _names_of(company), WorkingTime(company.sla), company.digest, topics=company.topics)
+    return Book(
+        company.rules,
+        company.workflow,
+        _names_of(company),
+        WorkingTime(company.sla),
+        company.digest,
+        topics=company.topics,
+    )
 
 
 class BookShelf:

@@ -35,10 +35,14 @@ from mailgate.decide.decision import (
     SetStatus,
 )
 from mailgate.decide.facts import ContactFacts, Facts
+<<<<<<< HEAD
 from mailgate.decide.state import pairs
 from mailgate.flows import rulework
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
+=======
+from mailgate.flows.filerows import remarks, rows_of, taken
+>>>>>>> 4851718 (flows: the files of a comment in a module of their own)
 from mailgate.flows.site import Site, SlaQuery
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import ParsedMessage
@@ -235,9 +239,19 @@ class Effects:
             }
             files = message.attachments if message is not None and from_mail else said.attachments
             files = files if self.changed.comment_id is None else ()  # they came with the first
+<<<<<<< HEAD
             tickets.add_comment(
                 self._connection, row, rulework.attachment_rows(self._site, ticket["id"], comment_id, files)
             )
+=======
+            kept = taken(files, self.changed.refused_files)
+            rows = rows_of(self._site.ids.new, ticket["id"], comment_id, kept)
+            tickets.add_comment(self._connection, row, rows)
+            if message is not None and from_mail and self.changed.comment_id is None:
+                said_of_it = remarks(comment_id, message, rows)
+                if said_of_it:
+                    self._event("mail_read", Role.SYSTEM, "", said_of_it)
+>>>>>>> 4851718 (flows: the files of a comment in a module of their own)
         self.changed.comment_id = comment_id
         if public:
             self.changed.public_comment_id = comment_id
@@ -259,23 +273,6 @@ class Effects:
         if public:
             data["version"] = str(self._changes["version"])
         self._event("commented" if public else "noted", action.role, action.author_address, data)
-
-    def _taken(self, files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
-        """The files that become attachments: all but those that were refused."""
-        if self.changed.refused_files is None:
-            return files
-        refused = {one.number for one in self.changed.refused_files.files}
-        return tuple(file for number, file in enumerate(files) if number not in refused)
-
-    def _remark(self, comment_id: int, message: ParsedMessage, rows: list[dict[str, Any]]) -> None:
-        """What a reader should be told about a mail besides its words: marks, and the names in its .zip files."""
-        listed = {file.sha256: file.contents for file in message.attachments if file.contents}
-        contents = {str(row["id"]): list(listed[row["sha256"]]) for row in rows if row["sha256"] in listed}
-        if not (message.marks or contents):
-            return
-        marks = [[mark.kind, mark.detail] for mark in message.marks]
-        data = {"comment_id": str(comment_id), "marks": marks, "contents": contents}
-        self._event("mail_read", Role.SYSTEM, "", data)
 
     def _remember(self, message_id: str, message: ParsedMessage | None) -> None:
         """Which ticket this mail belongs to; and, when it opened one, the mail it answers, which may yet come."""

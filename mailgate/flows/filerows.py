@@ -1,0 +1,45 @@
+"""The files of a comment as rows, and what a reader should be told about the mail they came in. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mailgate.decide.decision import RefuseFiles
+from mailgate.mail.message import Attachment, ParsedMessage
+
+
+def rows_of(
+    next_id: Callable[[], int], ticket_id: int, comment_id: int, files: Iterable[Attachment]
+) -> list[dict[str, Any]]:
+    """A row for each file; its bytes are a blob already."""
+    return [
+        {
+            "id": next_id(),
+            "comment_id": comment_id,
+            "ticket_id": ticket_id,
+            "sha256": file.sha256,
+            "filename": file.filename,
+            "content_type": file.content_type,
+            "size_bytes": file.size,
+            "inline": file.inline,
+            "content_id": file.content_id,
+        }
+        for file in files
+    ]
+
+
+def taken(files: tuple[Attachment, ...], refusal: RefuseFiles | None) -> tuple[Attachment, ...]:
+    """The files that become attachments: all but those that were refused."""
+    refused = {one.number for one in refusal.files} if refusal is not None else set()
+    return tuple(file for number, file in enumerate(files) if number not in refused)
+
+
+def remarks(comment_id: int, message: ParsedMessage, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Marks of a mail, and the names in its .zip files by the id of their row; {} where there is nothing to say."""
+    listed = {file.sha256: file.contents for file in message.attachments if file.contents}
+    contents = {str(row["id"]): list(listed[row["sha256"]]) for row in rows if row["sha256"] in listed}
+    if not (message.marks or contents):
+        return {}
+    marks = [[mark.kind, mark.detail] for mark in message.marks]
+    return {"comment_id": str(comment_id), "marks": marks, "contents": contents}
