@@ -35,19 +35,16 @@ from mailgate.decide.decision import (
     SetStatus,
 )
 from mailgate.decide.facts import ContactFacts, Facts
-<<<<<<< HEAD
 from mailgate.decide.state import pairs
 from mailgate.flows import rulework
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
-=======
-from mailgate.flows.filerows import remarks, rows_of, taken
->>>>>>> 4851718 (flows: the files of a comment in a module of their own)
+from mailgate.flows.filerows import remarks, taken
 from mailgate.flows.site import Site, SlaQuery
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import ParsedMessage
 from store import journal, links, people, tickets, timers
-from store.vocabulary import Category, CommentKind, Outcome, Role, TimerState
+from store.vocabulary import Category, CommentKind, Outcome, Role
 
 _MOST_ADDRESSES = 10
 
@@ -65,7 +62,8 @@ class Effects:
         self._changes: dict[str, Any] = {}
         self._due_is_set = False
         self._webhooks: list[CallWebhook] = []
-        self.changed = Changed()
+        refused = next((a for a in decision.actions if isinstance(a, RefuseFiles)), None)
+        self.changed = Changed(refused_files=refused)
 
     def carry_out(self) -> Changed:
         """Do what was decided, in order. Raises what the store raises; then nothing is kept."""
@@ -239,19 +237,13 @@ class Effects:
             }
             files = message.attachments if message is not None and from_mail else said.attachments
             files = files if self.changed.comment_id is None else ()  # they came with the first
-<<<<<<< HEAD
-            tickets.add_comment(
-                self._connection, row, rulework.attachment_rows(self._site, ticket["id"], comment_id, files)
-            )
-=======
             kept = taken(files, self.changed.refused_files)
-            rows = rows_of(self._site.ids.new, ticket["id"], comment_id, kept)
+            rows = rulework.attachment_rows(self._site, ticket["id"], comment_id, kept)
             tickets.add_comment(self._connection, row, rows)
             if message is not None and from_mail and self.changed.comment_id is None:
                 said_of_it = remarks(comment_id, message, rows)
                 if said_of_it:
                     self._event("mail_read", Role.SYSTEM, "", said_of_it)
->>>>>>> 4851718 (flows: the files of a comment in a module of their own)
         self.changed.comment_id = comment_id
         if public:
             self.changed.public_comment_id = comment_id
@@ -465,18 +457,8 @@ class Effects:
 
     def _arm_timers(self, status: str, now: datetime) -> None:
         ticket = self._ticket()
-        rows = [
-            {
-                "id": self._site.ids.new(),
-                "ticket_id": ticket["id"],
-                "name": timed.name,
-                "status": status,
-                "since": timed.after.since,
-                "due_at": self._site.timer_at(now, timed.after.text),
-                "state": str(TimerState.ARMED),
-            }
-            for timed in self._site.book().workflow.timers_for(status)
-        ]
+        armed = self._site.book().workflow.timers_for(status)
+        rows = [rulework.timer_row(self._site, ticket["id"], status, timed, now) for timed in armed]
         timers.arm(self._connection, rows)
         self.changed.timers += [{"name": r["name"], "due_at": r["due_at"].isoformat()} for r in rows]
 

@@ -1,32 +1,11 @@
-"""The files of a comment as rows, and what a reader should be told about the mail they came in. Pure."""
+"""Which files of a mail become attachments of its comment, and what a reader should be told about the mail. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from mailgate.decide.decision import RefuseFiles
 from mailgate.mail.message import Attachment, ParsedMessage
-
-
-def rows_of(
-    next_id: Callable[[], int], ticket_id: int, comment_id: int, files: Iterable[Attachment]
-) -> list[dict[str, Any]]:
-    """A row for each file; its bytes are a blob already."""
-    return [
-        {
-            "id": next_id(),
-            "comment_id": comment_id,
-            "ticket_id": ticket_id,
-            "sha256": file.sha256,
-            "filename": file.filename,
-            "content_type": file.content_type,
-            "size_bytes": file.size,
-            "inline": file.inline,
-            "content_id": file.content_id,
-        }
-        for file in files
-    ]
 
 
 def taken(files: tuple[Attachment, ...], refusal: RefuseFiles | None) -> tuple[Attachment, ...]:

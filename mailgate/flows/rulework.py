@@ -17,8 +17,22 @@ from mailgate.flows.hooks import filled, webhook_row
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment
+from mailgate.tickets.workflow import TimedTransition
 from store import tickets, webhooks
-from store.vocabulary import CommentKind, Role
+from store.vocabulary import CommentKind, Role, TimerState
+
+
+def timer_row(site: Site, ticket_id: int, status: str, timed: TimedTransition, now: datetime) -> dict[str, Any]:
+    """A due time of a status that begins now."""
+    return {
+        "id": site.ids.new(),
+        "ticket_id": ticket_id,
+        "name": timed.name,
+        "status": status,
+        "since": timed.after.since,
+        "due_at": site.timer_at(now, timed.after.text),
+        "state": str(TimerState.ARMED),
+    }
 
 
 def reply(connection: Connection, site: Site, ticket: Mapping[str, Any], action: Reply, now: datetime) -> int:
