@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mailgate.decide.decision import RefuseFiles
@@ -9,9 +10,15 @@ from mailgate.mail.message import Attachment, ParsedMessage
 
 
 def taken(files: tuple[Attachment, ...], refusal: RefuseFiles | None) -> tuple[Attachment, ...]:
-    """The files that become attachments: all but those that were refused."""
+    """The files that become attachments: all but those that were refused. What only calls itself an image is none."""
     refused = {one.number for one in refusal.files} if refusal is not None else set()
-    return tuple(file for number, file in enumerate(files) if number not in refused)
+    return tuple(_honest(file) for number, file in enumerate(files) if number not in refused)
+
+
+def _honest(file: Attachment) -> Attachment:
+    """A page would show a broken picture in place of a file to save."""
+    pretends = file.content_type.startswith("image/") and not file.found_type.startswith("image/")
+    return replace(file, content_type="application/octet-stream") if pretends else file
 
 
 def remarks(comment_id: int, message: ParsedMessage, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -52,3 +52,10 @@ def test_where_nothing_must_be_zipped_the_video_is_an_attachment(make_story: Cal
     story = make_story(preset=preset)
     story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Segue o vídeo.", files=FILES))
     assert [row.filename for row in story.rows(ATTACHMENT)] == ["gravacao.mp4", "erro.png"]
+
+
+def test_what_only_calls_itself_an_image_is_a_file_to_save(story: Story) -> None:
+    files = [("foto.png", "image/png", b"texto"), ("erro.png", "image/png", b"\x89PNG\r\n\x1a\n....")]
+    story.receive(plain_mail(ANA, SUPPORT, "Foto", "Segue.", files=files))
+    kinds = [row.content_type for row in story.rows(ATTACHMENT)]
+    assert kinds == ["application/octet-stream", "image/png"]
