@@ -335,6 +335,18 @@ class Happening(SQLModel, table=True):
     record: str = _text()  # Facts and Decision as JSON, exactly as they were
 
 
+class Suppression(SQLModel, table=True):
+    """What delivery reports said of an address we write to: a score that decays, and until when it gets nothing."""
+
+    __tablename__: ClassVar[str] = "suppression"
+    address: str = Field(primary_key=True)  # as the outbox has it
+    score: float = 0.0  # as it was at scored_at
+    scored_at: datetime
+    reason: str = ""  # of the newest report that counted
+    status: str = ""
+    until: datetime | None = None  # no notices before; None: none is held back
+
+
 class Timer(SQLModel, table=True):
     """A due time of a ticket; fires once, late rather than never."""
 

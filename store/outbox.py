@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from store import fast
 from store.claims import claim as claim_rows
@@ -60,6 +60,22 @@ def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
 def by_message_id(connection: Connection, message_id: str) -> Row[Any] | None:
     """The outgoing mail with that Message-ID."""
     return connection.execute(select(OUTBOX).where(OUTBOX.c.message_id == message_id)).first()
+
+
+def newest_with_token(connection: Connection, token: str) -> Row[Any] | None:
+    """The newest outgoing mail whose Message-ID begins with this token (a range of the index, not a pattern)."""
+    c = OUTBOX.c
+    found = select(OUTBOX).where(c.message_id >= f"{token}.", c.message_id < f"{token}/").order_by(c.id.desc())
+    return connection.execute(found.limit(1)).first()
+
+
+def returned(connection: Connection, row_id: int, answer: str, now: datetime) -> None:
+    """A mail that the relay took did not arrive. What waits, was given up or dropped stays as it is."""
+    connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.id == row_id, OUTBOX.c.state == OutboxState.ACCEPTED)
+        .values(state=str(OutboxState.RETURNED), answer=answer, settled_at=now)
+    )
 
 
 def of_ticket(connection: Connection, ticket_id: int) -> list[Row[Any]]:

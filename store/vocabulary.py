@@ -77,13 +77,17 @@ class Channel(StrEnum):
 
 
 class OutboxState(StrEnum):
-    """Where an outgoing mail is: waiting, being tried, accepted by the relay, given up, or dropped by a person."""
+    """Where an outgoing mail is: waiting, being tried, accepted by the relay, given up, or dropped by a person.
+
+    returned: the relay took it, and a delivery report of its own said later that it did not arrive.
+    """
 
     WAITING = "waiting"
     SENDING = "sending"
     ACCEPTED = "accepted"
     FAILED = "failed"
     DROPPED = "dropped"
+    RETURNED = "returned"
 
 
 class TimerState(StrEnum):

@@ -135,7 +135,7 @@ def contact_show(address: AddressArgument, config: ConfigOption = None, json: Js
 
     Example: mailgate contact show ana@cliente.com
     """
-    from store import people, tickets
+    from store import people, suppressions, tickets
 
     wanted = address_of(address)
     with house(config) as opened, opened.database.read() as connection:
@@ -145,8 +145,12 @@ def contact_show(address: AddressArgument, config: ConfigOption = None, json: Js
         names = {o.id: o.name for o in people.organisations(connection)}
         organisation = names.get(row.organisation_id)
         own = [t for t in tickets.listing(connection, words=wanted, limit=1000) if t.requester_id == row.id]
+        reach = suppressions.of(connection, [row.address]).get(row.address)
+        until = reach.until if reach is not None and reach.until and reach.until > opened.site.clock() else None
         if json:
-            print_json(_contact(row, organisation) | {"tickets": [{"key": t.key, "status": t.status} for t in own]})
+            rest = {"suppressed_until": until, "suppressed_for": reach.reason if reach is not None and until else None}
+            named = [{"key": t.key, "status": t.status} for t in own]
+            print_json(_contact(row, organisation) | rest | {"tickets": named})
             return
         print_facts(
             [
@@ -158,9 +162,41 @@ def contact_show(address: AddressArgument, config: ConfigOption = None, json: Js
                 ("Active", "yes" if row.active else "no"),
                 ("Since", when(row.created_at, opened.settings)),
                 ("Proven", when(row.verified_at, opened.settings)),
+                ("No notices until", f"{when(until, opened.settings)} ({reach.reason})" if reach and until else None),
             ]
         )
         print_table(("Ticket", "Status", "Subject"), [(t.key, t.status, t.subject) for t in own])
+
+
+@contacts.command("probe")
+def contact_probe(address: AddressArgument, config: ConfigOption = None) -> None:
+    """Let the next notice to an address go out whose mails came back; if it comes back too, the address rests again.
+
+    Example: mailgate contact probe ana@cliente.com
+    """
+    _reachable(address, config, probe=True)
+
+
+@contacts.command("clear")
+def contact_clear(address: AddressArgument, config: ConfigOption = None) -> None:
+    """Forget that mails to an address came back: it gets every notice from now on.
+
+    Example: mailgate contact clear ana@cliente.com
+    """
+    _reachable(address, config, probe=False)
+
+
+def _reachable(address: str, config: Path | None, *, probe: bool) -> None:
+    """Change what is known of an address. Raises DataError when nothing is."""
+    from mailgate.flows.reaching import forget, let_one_pass
+
+    wanted = address_of(address)
+    with house(config) as opened:
+        now = opened.site.clock()
+        act = (lambda c: let_one_pass(c, wanted, now)) if probe else (lambda c: forget(c, wanted))
+        if not opened.site.writer.call(act):
+            raise DataError(f"no mail to {wanted} came back")
+        say(f"the next notice to {wanted} goes out" if probe else f"{wanted} gets every notice again")
 
 
 def _contact(row: Row[Any], organisation: str | None) -> dict[str, Any]:

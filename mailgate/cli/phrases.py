@@ -47,6 +47,8 @@ _SENTENCES = {
     "kept_way": r"kept as a note: it did not come to the agent's reply address",
     "dsn_none": r"a delivery report about none of our mails",
     "dsn": r"a delivery report about (?P<key>\S+)",
+    "rests": r"the address gets no notices until (?P<until>\S+): (?P<what>.+)",
+    "not_sent": r"an answer was not sent",
     "ack": r"acknowledgement",
     "new_ticket": r"a new ticket",
     "opened_for": r"an agent opened a ticket for this person",

@@ -255,6 +255,9 @@ class ReturnedMail:
     status: str
     action: str
     diagnostic: str
+    reason: str = ""  # of `mail.dsn_reason.REASONS`
+    outbox_id: int | None = None  # the mail of ours; None when it is not known which: then the address is not blamed
+    again: bool = False  # a report about this mail came before
 
 
 @dataclass(frozen=True, slots=True)

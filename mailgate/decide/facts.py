@@ -98,6 +98,15 @@ class FileFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnedFacts:
+    """The mail of ours that a delivery report is about. returned: a report about it came before."""
+
+    outbox_id: int
+    recipient: str
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MailFacts:
     """What a decision may know of the mail. Ids without angle brackets; addresses normalised."""
 
@@ -132,6 +141,7 @@ class MailFacts:
     defects: tuple[str, ...]
     headers: tuple[tuple[str, str], ...] = ()
     fine_kind: str = ""  # out_of_office, newsletter, …: `Screening.fine`
+    returned: ReturnedFacts | None = None
     counts: bool = True  # whether it is somebody's word about a ticket
     files: tuple[FileFacts, ...] = ()
 

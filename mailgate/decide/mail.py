@@ -80,16 +80,29 @@ def _returned(facts: Facts, mail: MailFacts, author: AuthorFinding, book: Book) 
     if mail.bounce_identity is not None and mail.bounce_identity.role is not Role.CUSTOMER:
         lost = Remark("agents_copy_returned", {"diagnostic": ((bounce.diagnostic if bounce else None) or "")[:500]})
         return decision_of(facts, Outcome.DSN, "", why, thread, author, actions=(lost,))
-    action = ReturnedMail(
-        (bounce.recipient if bounce else None) or "",
-        (bounce.status if bounce else None) or "",
-        (bounce.action if bounce else None) or "failed",
-        ((bounce.diagnostic if bounce else None) or "")[:500],
-    )
+    action = _came_back(mail)
     ruling = rule(book, "bounce", facts, author, ticket) if action.action == "failed" else Ruling()
     return decision_of(
         facts, Outcome.DSN, "", why, thread, author, rules=ruling.outcomes, actions=(action, *ruling.actions)
     )
+
+
+def _came_back(mail: MailFacts) -> ReturnedMail:
+    """What the report says of the person we wrote to: his address where it is named, else the first that failed.
+
+    A mail of ours has one recipient; another address in its report is the one that his mail goes on to.
+    """
+    bounce, ours = mail.bounce, mail.returned
+    said = bounce.recipients if bounce else ()
+    own = next((r for r in said if ours is not None and r.address.lower() == ours.recipient.lower()), None)
+    first = (
+        (bounce.recipient, bounce.status, bounce.action, bounce.diagnostic, bounce.reason) if bounce else (None,) * 5
+    )
+    told = (own.address, own.status, own.action, own.diagnostic, own.reason) if own is not None else first
+    return ReturnedMail(
+        told[0] or "", told[1] or "", told[2] or "failed", (told[3] or "")[:500], told[4] or "",
+        outbox_id=ours.outbox_id if ours else None, again=ours.returned if ours else False,
+    )  # fmt: skip
 
 
 def _may_be_news(mail: MailFacts) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from mailgate.decide.decision import AskAgent, RefuseCommand, RefuseFiles, Report, ReturnedMail, RuleNotice
@@ -39,6 +40,7 @@ class Changed:
     refused: RefuseCommand | None = None
     returned: ReturnedMail | None = None
     refused_files: RefuseFiles | None = None
+    rests_until: datetime | None = None  # until when the address of `returned` gets no notices
     rule_notices: list[RuleNotice] = field(default_factory=list)
     added: list[ContactFacts] = field(default_factory=list)
     new_requester: bool = False

@@ -17,10 +17,12 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailgate import log
+from mailgate.flows.reaching import count_failure
 from mailgate.flows.rendering import Rendered, RenderJob, job_of
 from mailgate.flows.site import Site
 from mailgate.flows.workers import Job
 from mailgate.links.tokens import ReplyIdentity, bounce_address, reply_address
+from mailgate.mail.dsn_reason import best_status, reason_of
 from mailgate.notify.transport import DeliveryResult
 from scheduler.backoff import GiveUp, next_attempt_at
 from store import outbox, people, tickets
@@ -183,26 +185,37 @@ def _tell_failure(connection: Connection, site: Site, outbox_id: int, answer: st
         return
     now = site.clock()
     data = {"notice": row.notice, "recipient": row.recipient, "answer": answer}
-    tickets.add_event(
-        connection,
-        [
-            {
-                "id": site.ids.new(), "ticket_id": row.ticket_id, "at": now, "kind": "delivery_failed",
-                "role": str(Role.SYSTEM), "actor": "", "data": data, "journal_id": None,
-            }
-        ],
-    )  # fmt: skip
+    tickets.add_event(connection, [_event(site, row.ticket_id, now, "delivery_failed", data)])
     if row.recipient_role != Role.CUSTOMER:
         return
+    status = best_status("", answer, "")
+    reason = reason_of(status, answer, "")
+    until = count_failure(connection, row.recipient, reason, status, now)
+    if until is not None:
+        rest = {"address": row.recipient, "until": until.isoformat(), "reason": reason}
+        tickets.add_event(connection, [_event(site, row.ticket_id, now, "address_suppressed", rest)])
     (ticket,) = tickets.by_ids(connection, [row.ticket_id])
     agents = people.agents(connection)
     told = [a for a in agents if a.id == ticket.agent_id] or [a for a in agents if ticket.department in a.departments]
-    rows = [failure_notice(site, ticket, agent, row, answer, now) for agent in told]
+    rows = [failure_notice(site, ticket, agent, row, answer, now, until) for agent in told]
     outbox.enqueue(connection, rows)
 
 
+def _event(site: Site, ticket_id: int, now: datetime, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": site.ids.new(), "ticket_id": ticket_id, "at": now, "kind": kind, "role": str(Role.SYSTEM), "actor": "",
+        "data": data, "journal_id": None,
+    }  # fmt: skip
+
+
 def failure_notice(
-    site: Site, ticket: Row[Any], agent: Row[Any], failed: Row[Any], answer: str, now: datetime
+    site: Site,
+    ticket: Row[Any],
+    agent: Row[Any],
+    failed: Row[Any],
+    answer: str,
+    now: datetime,
+    rests_until: datetime | None = None,
 ) -> dict[str, Any]:
     """The outbox row that tells an agent of a mail that could not be delivered."""
     row_id = site.ids.new()
@@ -229,6 +242,7 @@ def failure_notice(
         "in_reply_to": "",
         "references": [f"{ticket.key.lower()}.{ticket.id:x}.conversation@{site.host}"],
         "problem": f"{failed.recipient}: {answer}",
+        "rests_until": rests_until.isoformat() if rests_until else None,
     }
     return {
         "id": row_id,

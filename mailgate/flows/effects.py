@@ -40,6 +40,7 @@ from mailgate.flows import rulework
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
 from mailgate.flows.filerows import remarks, taken
+from mailgate.flows.reaching import settle_report
 from mailgate.flows.site import Site, SlaQuery
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import ParsedMessage
@@ -118,9 +119,8 @@ class Effects:
         elif isinstance(action, RefuseCommand):
             self.changed.refused = action
         elif isinstance(action, ReturnedMail):
-            self.changed.returned = action
-            data = {"recipient": action.recipient, "status": action.status, "diagnostic": action.diagnostic}
-            self._event(f"delivery_{action.action}", Role.SYSTEM, "", data)
+            for kind, data in settle_report(self._connection, action, self._facts, self.changed):
+                self._event(kind, Role.SYSTEM, "", data)
         elif isinstance(action, RefuseFiles):
             files = [{"name": one.name, "why": one.why} for one in action.files]
             self._event("files_refused", Role.SYSTEM, "", {"comment_id": str(self.changed.comment_id), "files": files})

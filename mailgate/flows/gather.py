@@ -27,6 +27,7 @@ from mailgate.decide.facts import (
     Forwarded,
     MailFacts,
     News,
+    ReturnedFacts,
     TicketFacts,
 )
 from mailgate.decide.thread import choose
@@ -39,7 +40,7 @@ from mailgate.mail.subject import find_keys, is_forward
 from mailgate.mail.support import SupportAddress
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
-from store.vocabulary import Category, Notice, Outcome, Road, Role
+from store.vocabulary import Category, Notice, OutboxState, Outcome, Road, Role
 
 _TOKEN = re.compile(r"\+b?([a-z2-7]{44})@", re.IGNORECASE)
 _MARKER = re.compile(r"-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
@@ -100,6 +101,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         may_answer=reading.screening.may_answer,
         fine_kind=reading.screening.fine,
         counts=reading.screening.counts,
+        returned=_returned(connection, reading, bounce_identity, site) if bounce_identity is not None else None,
         bounce=reading.bounce,
         bounce_identity=bounce_identity,
         language=message.language,
@@ -260,6 +262,16 @@ def _bounce_identity(site: Site, reading: Reading, delivered: Delivered) -> Repl
     if identity is None and delivered.identities:
         identity = delivered.identities[0][1]
     return identity
+
+
+def _returned(connection: Connection, reading: Reading, identity: ReplyIdentity, site: Site) -> ReturnedFacts | None:
+    """The row of the outbox that a report is about: by its Message-ID, else by the token of its envelope sender."""
+    named = reading.bounce.original_message_id if reading.bounce else None
+    row = outbox.by_message_id(connection, named) if named and site.mint.read_message_id(named) == identity else None
+    row = row or outbox.newest_with_token(connection, site.mint.reply_token(identity))
+    if row is None or row.person_id != identity.person_id or row.recipient_role != identity.role:
+        return None
+    return ReturnedFacts(row.id, row.recipient, row.state == OutboxState.RETURNED)
 
 
 def _candidates(

@@ -118,6 +118,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         confirm_link=f"{site.base_url}/confirm/{confirm}" if confirm else "",
         commands=tuple(body.get("commands", ())),
         problem=body.get("problem", ""),
+        rests_until=_instant(body.get("rests_until")),
         reason=body.get("reason", ""),
         event=body.get("event", ""),
         news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),

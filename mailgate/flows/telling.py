@@ -20,11 +20,13 @@ from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
 from mailgate.mail.subject import strip_prefixes, without_keys
 from mailgate.notify.plan import AckCaps, Cap, Happened, Person, Plan, plan
-from store import links, outbox, tickets
+from store import links, outbox, suppressions, tickets
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Role
 
 _FROM_PERSON = frozenset({Notice.N5, Notice.N2})
 _SAYS_REFUSED = frozenset({Notice.N1, Notice.N19, Notice.FILES})
+#: How the reason of a notice begins that a resting address does not get.
+_RESTS = "the address gets no notices"
 #: Ticket number and person 0: a notice about no ticket.
 _NOBODY = 0
 
@@ -45,36 +47,73 @@ class Telling:
         self._thread: tuple[str, tuple[str, ...]] | None = None
         self._links: list[dict[str, Any]] = []
         self._reopened = False
+        self._noted: list[tuple[str, dict[str, Any]]] = []  # events about resting addresses
+        self._believed = ""  # the resting address whose owner wrote
+        self._not_sent: dict[str, Row[Any]] = {}  # by agent: the resting address that his answer did not go to
 
     def tell(self) -> list[Plan]:
         """Write an outbox row for every notice that is not suppressed; all plans, for the record."""
         written = self.write(self.plans())
+        for kind, data in self._noted:
+            self._add_event(kind, data)
+        if self._believed:
+            suppressions.forget(self._connection, self._believed)
         self._note_missing(written)
         return written
 
     def plans(self) -> list[Plan]:
         """Who would be told, and who not and why; nothing is written."""
         sends = self._site.sends
-        planned = plan(self._happened())
+        planned = self._without_resting(plan(self._happened()))
         return [p if sends(p.notice) else replace(p, suppressed="notices.yaml: off") for p in planned]
+
+    def _without_resting(self, plans: list[Plan]) -> list[Plan]:
+        """No notices to an address whose mails come back; an agent whose answer stays behind is told at once.
+
+        An address whose owner just wrote, proven, is believed again.
+        """
+        to = {p.to.address for p in plans if p.to.role is Role.CUSTOMER and not p.suppressed}
+        rows = suppressions.of(self._connection, sorted(to))
+        resting = {a: r for a, r in rows.items() if r.until is not None and r.until > self._now}
+        author = self._decision.author
+        if author.address in resting and author.verified and author.role is Role.CUSTOMER:
+            self._believed = resting.pop(author.address).address
+            self._noted.append(("address_cleared", {"address": author.address, "why": "the owner wrote"}))
+        self._noted = self._noted[:1] if self._believed else []
+        kept: list[Plan] = []
+        for one in plans:
+            row = resting.get(one.to.address) if one.to.role is Role.CUSTOMER else None
+            if row is None or one.suppressed:
+                kept.append(one)
+                continue
+            why = f"{_RESTS} until {row.until:%Y-%m-%d}: {row.reason}"
+            kept.append(replace(one, suppressed=why))
+            self._noted.append(("not_told", {"notice": str(one.notice), "to": one.to.address, "why": why}))
+            writer = self._agent_person(author.person_id or 0) if author.role is Role.AGENT else None
+            if writer is not None and one.notice in _FROM_PERSON:
+                self._not_sent[writer.address] = row
+                kept.append(Plan(Notice.DELIVERY_FAILED, writer, "an answer was not sent"))
+        return kept
+
+    def _add_event(self, kind: str, data: dict[str, Any]) -> None:
+        ticket = self._changed.ticket
+        if ticket is None:
+            return
+        event = {
+            "id": self._site.ids.new(), "ticket_id": ticket["id"], "at": self._now, "kind": kind,
+            "role": str(Role.SYSTEM), "actor": "", "data": data, "journal_id": self._said.journal_id,
+        }  # fmt: skip
+        tickets.add_event(self._connection, [event])
 
     def _note_missing(self, plans: list[Plan]) -> None:
         """A ticket whose requester got no acknowledgement says so, for whoever wonders at it later."""
         ticket = self._changed.ticket
         missing = next((p for p in plans if p.notice is Notice.N1 and p.suppressed), None)
+        if missing is not None and missing.suppressed.startswith(_RESTS):
+            return  # said already
         if ticket is None or missing is None:
             return
-        event = {
-            "id": self._site.ids.new(),
-            "ticket_id": ticket["id"],
-            "at": self._now,
-            "kind": "not_told",
-            "role": str(Role.SYSTEM),
-            "actor": "",
-            "data": {"notice": str(missing.notice), "why": missing.suppressed},
-            "journal_id": self._said.journal_id,
-        }
-        tickets.add_event(self._connection, [event])
+        self._add_event("not_told", {"notice": str(missing.notice), "why": missing.suppressed})
 
     def write(self, plans: list[Plan]) -> list[Plan]:
         """Write an outbox row for each of these plans that is not suppressed."""
@@ -267,6 +306,8 @@ class Telling:
             # To an unproven sender only our own words: the reasons, no name of a file.
             known = self._decision.author.verified or planned.to.role is Role.AGENT
             body["refused"] = [(one.why, one.name if known else "") for one in changed.refused_files.files[:20]]
+        if planned.notice is Notice.DELIVERY_FAILED:
+            body |= self._rest_of(planned)
         if planned.notice is Notice.N20:
             body |= {"problem": self._decision.why, "reason": str(self._decision.reason)}
         if ticket is None:
@@ -303,6 +344,14 @@ class Telling:
 
     def _news(self, one: News, language: str) -> str:
         return self._site.book().workflow.label(one.said, language) if one.kind == "status" else one.said
+
+    def _rest_of(self, planned: Plan) -> dict[str, Any]:
+        """What an agent is told of an address that gets no notices."""
+        row = self._not_sent.get(planned.to.address)
+        if row is not None:
+            problem = f"{row.address} {row.status} {row.reason}".replace("  ", " ")
+            return {"reason": "not_sent", "problem": problem, "rests_until": _iso(row.until)}
+        return {"reason": "", "rests_until": _iso(self._changed.rests_until)}
 
     def _event(self) -> str:
         """Why an agent is told; "" where a rule asked for it without anybody having written."""

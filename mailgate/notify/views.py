@@ -86,6 +86,7 @@ class NoticeView:
     problem: str = ""
     reason: str = ""  # why, as a key of the texts: confirm unproven|way|ambiguous|collision; command_error unknown|…
     news: tuple[NewsView, ...] = ()
+    rests_until: datetime | None = None  # until when the address that failed gets no notices
     related: tuple[str, ...] = ()
     unsubscribe: str = ""
     organisation: str = ""  # of the requester; shown to agents
