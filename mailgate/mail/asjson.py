@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mailgate.mail.attachments import TYPE
 from mailgate.mail.message import Address, Attachment, Bounce
 from mailgate.mail.parse import ReadMail
 
@@ -19,10 +20,10 @@ def as_json(file: str, mail: ReadMail) -> dict[str, Any]:
         "message_id": message.message_id,
         "in_reply_to": message.in_reply_to,
         "references": list(message.references),
-        "from": _person(message.from_),
-        "reply_to": [_person(a) for a in message.reply_to],
-        "to": [_person(a) for a in message.to],
-        "cc": [_person(a) for a in message.cc],
+        "from": _person(message.from_, _written(mail, "from")) if message.from_ else None,
+        "reply_to": [_person(a, _written(mail, "reply-to")) for a in message.reply_to],
+        "to": [_person(a, _written(mail, "to")) for a in message.to],
+        "cc": [_person(a, _written(mail, "cc")) for a in message.cc],
         "subject": message.subject,
         "date": message.date.isoformat() if message.date else None,
         "text": message.text,
@@ -43,14 +44,29 @@ def as_json(file: str, mail: ReadMail) -> dict[str, Any]:
     }
 
 
-def _person(person: Address | None) -> dict[str, str] | None:
-    return {"name": person.name, "address": person.address} if person else None
+def _written(mail: ReadMail, field: str) -> str:
+    """The fields of that name as written, lower-case, "" where all is ASCII."""
+    values = " ".join(value for name, value in mail.message.headers if name.lower() == field)
+    return "" if values.isascii() else values.lower()
+
+
+def _person(person: Address, written: str) -> dict[str, str]:
+    """written: where the mail writes a domain in its own letters (RFC 6532), so does the answer; inside it is ASCII."""
+    address = person.address
+    if written and "@" in address and "xn--" in address:
+        local, _, domain = address.rpartition("@")
+        try:
+            shown = domain.encode("ascii").decode("idna")
+        except UnicodeError:
+            shown = domain
+        address = f"{local}@{shown}" if f"@{shown}" in written else address
+    return {"name": person.name, "address": address}
 
 
 def _file(item: Attachment) -> dict[str, Any]:
     return {
         "filename": item.filename,
-        "content_type": item.content_type,
+        "content_type": item.declared_type if TYPE.fullmatch(item.declared_type) else item.content_type,
         "size": item.size,
         "sha256": item.sha256,
         "inline": item.inline,

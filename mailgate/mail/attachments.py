@@ -22,7 +22,7 @@ from mailgate.mail.headers import decode_words, message_ids, one_line
 from mailgate.mail.message import Attachment
 from mailgate.mail.tree import Part
 
-_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,95}")
+TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,95}")
 _PLAIN_NAME = re.compile(r";[ \t]{0,3}filename[ \t]{0,3}=", re.I)
 _EXTENDED_NAME = re.compile(r";[ \t]{0,3}filename\*", re.I)
 _MAGIC = (
@@ -95,7 +95,7 @@ def media_type(declared: str, data: bytes) -> str:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
-    return declared if _TYPE.fullmatch(declared) else "application/octet-stream"
+    return declared if TYPE.fullmatch(declared) else "application/octet-stream"
 
 
 def content_id(part: Part) -> str | None:
@@ -104,7 +104,7 @@ def content_id(part: Part) -> str | None:
     if not raw:
         return None
     found = message_ids(raw)
-    return found[0] if found else one_line(raw).strip("<> ")[:500] or None
+    return found[0] if found else decode_words(raw).strip("<> ")[:500] or None
 
 
 def of_part(part: Part, number: int, inline: bool, default: str = "") -> Attachment:

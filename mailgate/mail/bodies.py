@@ -163,6 +163,7 @@ def _alternative(part: Part, found: _Found) -> list[_Piece]:
     """The plain and the HTML form of one thing as one piece; other forms (invitations) become files."""
     plain: list[str] = []
     html: list[str] = []
+    same = all(child.content_type == "text/plain" for child in part.children)  # then not one thing said twice
     for child in part.children:
         pieces = _pieces(child, found, in_related=False)
         texts = [p.plain for p in pieces if p.plain is not None]
@@ -171,8 +172,8 @@ def _alternative(part: Part, found: _Found) -> list[_Piece]:
             html = [p.html if p.html is not None else linkify(p.plain or "") for p in pieces]
             if texts and not plain and len(texts) == len(pieces):
                 plain = texts
-        elif texts and not plain:
-            plain = texts
+        elif texts and (not plain or (same and not any(text in plain for text in texts))):
+            plain = plain + texts
     if not plain and not html:
         return []
     return [_Piece("\n".join(plain) if plain else None, "\n".join(html) if html else None)]

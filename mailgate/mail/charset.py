@@ -10,6 +10,7 @@ Sources: RFC 2045 §2.2, RFC 6532 §3.2.
 from __future__ import annotations
 
 import codecs
+import re
 from functools import lru_cache
 
 from mailgate.mail.phrases import words
@@ -50,6 +51,68 @@ _WIDER = {
     "big5": "big5hkscs",
     "x-big5": "big5hkscs",
     "iso-2022-jp": "iso2022_jp_ext",
+    "iso-2022-jp-ms": "iso2022_jp_ext",
+    "cp50220": "iso2022_jp_ext",
+    "cp50221": "iso2022_jp_ext",
+    "cp50222": "iso2022_jp_ext",
+    "x-windows-iso2022jp": "iso2022_jp_ext",
+    "csiso2022jp": "iso2022_jp_ext",
+    "ms_kanji": "cp932",
+    "ms932": "cp932",
+    "x-ms-cp932": "cp932",
+    "csshiftjis": "cp932",
+    "x-euc-jp": "euc_jp",
+    "x-euc": "euc_jp",
+    "eucjp-ms": "euc_jp",
+    "eucjp-win": "euc_jp",
+    "x-euc-kr": "cp949",
+    "windows-949": "cp949",
+    "x-windows-949": "cp949",
+    "ms949": "cp949",
+    "ksc_5601": "cp949",
+    "ks_c_5601": "cp949",
+    "korean": "cp949",
+    "iso-ir-149": "cp949",
+    "gb_2312-80": "gb18030",
+    "cn-gb": "gb18030",
+    "csgb2312": "gb18030",
+    "euc-cn": "gb18030",
+    "x-euc-cn": "gb18030",
+    "chinese": "gb18030",
+    "cp936": "gb18030",
+    "x-cp20936": "gb18030",
+    "hz-gb-2312": "hz",
+    "x-x-big5": "big5hkscs",
+    "cn-big5": "big5hkscs",
+    "csbig5": "big5hkscs",
+    "x-windows-950": "big5hkscs",
+    "cp950": "big5hkscs",
+    "koi8r": "koi8-r",
+    "koi8": "koi8-r",
+    "x-koi8-r": "koi8-r",
+    "koi8-ru": "koi8-u",
+    "koi8u": "koi8-u",
+    "win-1251": "cp1251",
+    "win1251": "cp1251",
+    "x-viscii": "",
+    "iso-8859-1-windows-1252-latin-1": "cp1252",
+    "iso8859_1": "cp1252",
+    "iso-latin-1": "cp1252",
+    "isolatin1": "cp1252",
+    "western": "cp1252",
+    "iso-8859-12": "cp1252",
+    "iso-8859-15-windows-1252": "cp1252",
+    "thai": "cp874",
+    "tis620": "cp874",
+    "iso-8859-8-e": "iso8859-8",
+    "x-mac-greek": "mac_greek",
+    "x-mac-turkish": "mac_turkish",
+    "x-mac-centraleurroman": "mac_latin2",
+    "utf8-unicode": "utf-8",
+    "unicode-2-0-utf-8": "utf-8",
+    "ucs-2": "utf-16",
+    "ucs-4": "utf-32",
+    "iso-10646-ucs-2": "utf-16",
     "cp-850": "cp850",
     "x-mac-roman": "mac_roman",
     "macintosh": "mac_roman",
@@ -89,6 +152,8 @@ _BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 _ESCAPES = (b"\x1b$B", b"\x1b$@", b"\x1b(J", b"\x1b$(D")
+_NUMBERED = re.compile(r"(?:x-)?(?:cp|windows|win|ms|ibm|oem)[-_ ]?(\d{3,4})")
+_JIS_SHIFT = re.compile(rb"\x1b(\$[@B]|\$\(D|\([BJI])")
 
 
 @lru_cache(maxsize=512)
@@ -101,7 +166,10 @@ def codec(declared: str) -> str:
     try:
         name = codecs.lookup(label).name
     except (LookupError, ValueError, UnicodeError):
-        return ""
+        numbered = _NUMBERED.fullmatch(label)  # `x-cp1252`, `cp-1252`, `windows1252`, `win-1250`, `ibm 850`
+        if numbered is None:
+            return ""
+        name = f"cp{numbered.group(1)}"
     name = _WIDER.get(name, name)
     return name if name in _ALLOWED else ""
 
@@ -134,14 +202,54 @@ def decode(data: bytes, declared: str = "") -> tuple[str, str]:
 def _decode_ascii(data: bytes, declared: str) -> tuple[str, str]:
     """7-bit bytes: still Japanese, Chinese or UTF-7 when they say so (ISO-2022-JP, HZ, UTF-7 are 7-bit charsets)."""
     if b"\x1b" in data and any(escape in data for escape in _ESCAPES):
-        return _clean(data.decode("iso2022_jp_ext", "replace")), ""
+        return _iso2022_jp(data), ""
     name = codec(declared)
+    if name.startswith(("utf-16", "utf-32")) and b"\0" not in data:
+        return data.decode("ascii"), _odd(declared, "us-ascii")
     if name in ("utf-7", "hz", "iso2022_kr") or name.startswith(("utf-16", "utf-32", "iso2022")):
         try:
             return _clean(data.decode(name, "replace")), ""
         except (UnicodeError, ValueError):
             return data.decode("ascii"), f"charset {name}: not readable"
     return data.decode("ascii"), ""
+
+
+def _iso2022_jp(data: bytes) -> str:
+    """ISO-2022-JP (RFC 1468) as senders use it: with the rows of NEC and IBM (①, ㈱, 髙), which Python's codecs for it
+    do not know and its cp932 does; with half-width katakana; with ASCII and JIS X 0212 in between."""
+    out: list[str] = []
+    state, at = b"(B", 0
+    for shift in _JIS_SHIFT.finditer(data):
+        out.append(_jis(data[at : shift.start()], state))
+        state, at = shift.group(1), shift.end()
+    out.append(_jis(data[at:], state))
+    return _clean("".join(out))
+
+
+def _jis(run: bytes, state: bytes) -> str:
+    """One run of ISO-2022-JP in one character set, 7-bit."""
+    if state in (b"$B", b"$@"):
+        lines = run.split(b"\n")  # a line end ends a set that the sender forgot to end
+        return "\n".join(_kanji(lines[0]) if not n else line.decode("ascii", "replace") for n, line in enumerate(lines))
+    if state == b"(I":
+        return bytes(b | 0x80 if 0x20 < b < 0x60 else b for b in run).decode("cp932", "replace")
+    if state == b"$(D":
+        pairs = (run[i : i + 2] for i in range(0, len(run) - 1, 2))
+        return "".join(bytes((0x8F, a | 0x80, b | 0x80)).decode("euc_jp", "replace") for a, b in pairs)
+    return run.decode("ascii", "replace")
+
+
+def _kanji(run: bytes) -> str:
+    """JIS X 0208 pairs by way of Shift_JIS, which only moves the rows."""
+    out = bytearray()
+    for i in range(0, len(run) - 1, 2):
+        row, cell = run[i], run[i + 1]
+        if not (0x20 < row < 0x7F and 0x20 < cell < 0x7F):
+            out += b"?"
+            continue
+        out.append((row + 1) // 2 + (0x70 if row < 0x5F else 0xB0))
+        out.append(cell + (0x7E if row % 2 == 0 else 0x1F if cell < 0x60 else 0x20))
+    return bytes(out).decode("cp932", "replace")
 
 
 def _mostly_utf8(data: bytes) -> bool:

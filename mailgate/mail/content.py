@@ -13,36 +13,73 @@ from mailgate.mail.tree import Part
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_ALPHABET = bytes(c for c in range(256) if c not in _ALPHABET)
+_PADDED = re.compile(rb"([^=]*)(=*)")
 _META = re.compile(rb"charset\s{0,3}=\s{0,3}[\"']?([A-Za-z0-9_.:-]{2,40})", re.I)
+_BINHEX = "(This file must be converted with BinHex"
 _UU_BEGIN = re.compile(r"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?$", re.M)
 
 
 def decoded(part: Part) -> bytes:
     """The bytes of a leaf with its Content-Transfer-Encoding taken off; damaged encodings give what can be saved."""
     body = part.body
-    encoding = part.get("content-transfer-encoding").partition(";")[0].partition("(")[0].strip(" \t\"'").lower()
+    encoding = part.get("content-transfer-encoding").partition(";")[0].partition("(")[0].lower()
+    encoding = "".join(c for c in encoding if c.isalnum())  # `quoted printable`, `"base64"`, `base-64`
     if encoding == "base64":
         return _base64(part, body)
-    if encoding == "quoted-printable":
+    if encoding == "quotedprintable":
         return binascii.a2b_qp(body)
-    if encoding in ("x-uuencode", "x-uue", "uuencode", "uue"):
+    if encoding in ("xuuencode", "xuue", "uuencode", "uue"):
         return uudecode(body.decode("latin-1"))
     return body
 
 
 def _base64(part: Part, body: bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(body)
-    except binascii.Error:
-        pass
-    first = body.strip()[:200].split(b"\n", 1)[0].strip()
-    if b" " in first:
-        part.defects.append("base64 announced, plain text found")
-        return body
-    part.defects.append("broken base64")
-    letters = body.translate(None, _NOT_ALPHABET)
+    """base64 with whatever a way through lists and gateways put into it. The quick way is taken where nothing but line
+    ends stands between the letters and padding only at the end."""
+    pad = body.find(b"=")
+    prose = b" " in body
+    if not prose and (pad < 0 or not body[pad:].strip(b"=\r\n\t")):
+        try:
+            return binascii.a2b_base64(body)
+        except binascii.Error:
+            pass
+    footer = b""
+    if prose:
+        first = body.strip()[:200].split(b"\n", 1)[0].strip()
+        if b" " in first:
+            part.defects.append("base64 announced, plain text found")
+            return body
+        body, footer = _footer(body)
+    out: list[bytes] = []
+    pending = b""
+    for piece in _PADDED.finditer(body):
+        pending += piece.group(1).translate(None, _NOT_ALPHABET)
+        if piece.group(2) and (len(pending) + len(piece.group(2))) % 4 == 0:  # the end of one piece; others may follow
+            out.append(_quads(pending))
+            pending = b""
+    out.append(_quads(pending))
+    part.defects.append("plain text behind base64" if footer else "broken base64")
+    if footer and part.content_type.startswith("text/"):
+        out.append(b"\r\n\r\n" + footer)
+    return b"".join(out)
+
+
+def _quads(letters: bytes) -> bytes:
+    """Letters of the alphabet decoded, as far as they go."""
     letters = letters[:-1] if len(letters) % 4 == 1 else letters
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+def _footer(body: bytes) -> tuple[bytes, bytes]:
+    """base64, and the plain text that a list or a scanner wrote behind it (of a text it is text, of a file nothing)."""
+    lines = body.split(b"\n")
+    for number, line in enumerate(lines):
+        found = line.split()
+        if len(found) > 2 and sum(map(len, found)) < 15 * len(found):
+            while number and not any(c in _ALPHABET for c in lines[number - 1].strip(b"-_=*+/ \t\r")):
+                number -= 1
+            return b"\n".join(lines[:number]), b"\n".join(lines[number:]).strip(b"\r\n")
+    return body, b""
 
 
 def uudecode(text: str) -> bytes:
@@ -103,21 +140,48 @@ def flowed(text: str, delsp: bool) -> str:
 
 
 def uu_files(text: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """uuencoded files inside a plain text, as mail programs of the nineties (and some devices) write them.
+    """Files inside a plain text: uuencoded, as mail programs of the nineties (and some devices) write them, or BinHex.
 
-    Returns the text without them, and (name, bytes) of each.
+    Returns the text without them, and (name, bytes) of each. BinHex stays as it is: only an old Mac opens it anyway.
     """
-    if "\nend" not in text or "begin" not in text:
+    if "begin" not in text and _BINHEX not in text:
         return text, []
     files: list[tuple[str, bytes]] = []
     kept: list[str] = []
     at = 0
     while len(files) < 50 and (match := _UU_BEGIN.search(text, at)) is not None:
-        end = text.find("\nend", match.end())
+        end = _uu_end(text, match.end() + 1)
         if end < 0:
             break
         kept.append(text[at : match.start()])
-        files.append((match.group(1).strip(), uudecode(text[match.end() : end + 1])))
-        at = min(len(text), end + 4)
+        files.append((match.group(1).strip(), uudecode(text[match.end() : end])))
+        at = end
     kept.append(text[at:])
-    return "".join(kept), files
+    text = "".join(kept)
+    begin = text.find(_BINHEX)
+    stop = text.find(":\n", text.find("\n:", begin) + 2) if begin >= 0 else -1
+    if begin >= 0 and "\n:" in text[begin : begin + 200] and (stop >= 0 or text.rstrip().endswith(":")):
+        stop = len(text) if stop < 0 else stop + 1
+        files.append(("file.hqx", text[begin:stop].encode("utf-8", "replace")))
+        text = text[:begin] + text[stop:]
+    return text, files
+
+
+def _uu_end(text: str, at: int) -> int:
+    """Where the encoded lines that begin at `at` end: after `end`, at the first line that is none, or with the text.
+
+    -1 when there is not one encoded line.
+    """
+    begin = at
+    while at < len(text):
+        stop = text.find("\n", at)
+        stop = len(text) if stop < 0 else stop
+        line = text[at : min(stop, at + 200)].rstrip()
+        if line == "end":
+            return min(len(text), stop + 1) if at > begin else -1
+        if line and line != "`":
+            wanted = (((ord(line[0]) - 32) & 63) * 4 + 2) // 3
+            if not (" " <= line[0] <= "`") or not (wanted - 3 <= len(line) - 1 <= wanted + 4) or len(line) > 90:
+                break
+        at = stop + 1
+    return min(at, len(text)) if at > begin else -1

@@ -29,7 +29,11 @@ from mailgate.mail.message import Address
 #: It would log the header values that it cannot decode: words of customers do not belong in a log.
 logging.getLogger("mailparser").setLevel(logging.CRITICAL)
 
-_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+#: An encoded word (RFC 2047 §2), also with question marks in it, without a charset, or cut off by the field's end.
+_WORD = re.compile(
+    r"=\?([^?\s]{0,60})\?"
+    r"(?:([bB])\?([^?]*)\?=|([qQ])\?((?:[^?=]|=(?!\?[^=])|\?(?!=))*)\?=|([bBqQ])\?([^?\s]*)\??\Z)"
+)
 _ID = re.compile(r"<([^<>\s]{1,900})>")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
@@ -60,7 +64,9 @@ def decode_words(value: str) -> str:
         if between.strip() or (between and not pending):
             out.append(_flush(pending))
             out.append(between)
-        pending.append((match.group(1).partition("*")[0].lower(), _word_bytes(match.group(2), match.group(3))))
+        kind = match.group(2) or match.group(4) or match.group(6)
+        content = match.group(3) or match.group(5) or match.group(7) or ""
+        pending.append((match.group(1).partition("*")[0].lower(), _word_bytes(kind, content)))
         at = match.end()
     out.append(_flush(pending))
     out.append(value[at:])
@@ -154,7 +160,7 @@ def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> A
         reply_to=fields["reply-to"],
         to=fields["to"],
         cc=fields["cc"],
-        date=_date(parser.date, str(view.get("date", ""))),
+        date=_first_date(parser.date, [str(value) for value in view.get_all("date", [])]),
         hops=tuple(_hop(hop) for hop in parser.received if isinstance(hop, dict)),
         defects=tuple(dict.fromkeys(one_line(d) for d in defects)),
     )
@@ -226,7 +232,7 @@ def _people(pairs: Any, raw: str | None) -> tuple[Address, ...]:
     if not isinstance(pairs, list):
         return ()
     found = [
-        Address(decode_words(name), normalise(address))
+        Address(decode_words(name or _repeated(address, raw)), normalise(address))
         for name, address in pairs
         if isinstance(address, str) and "@" in address
     ]
@@ -234,6 +240,11 @@ def _people(pairs: Any, raw: str | None) -> tuple[Address, ...]:
         rescued = (_rescue(piece) for piece in str(raw).split(",")[:50])
         found = [person for person in rescued if person is not None]
     return tuple(found)
+
+
+def _repeated(address: str, raw: str | None) -> str:
+    """The name that mail-parser leaves out because it is the address: `"ana@x.test" <ana@x.test>`."""
+    return address if raw and any(f"{address}{q}<{address}>" in raw for q in ('" ', '"', " ")) else ""
 
 
 def _rescue(value: str) -> Address | None:
@@ -265,6 +276,12 @@ def _unambiguous(parser: Any, raw: str) -> bool:
     name, _, rest = raw.partition("<")
     name, address = decode_words(name).strip("\"' ").lower(), rest.partition(">")[0].strip().lower()
     return name == address or "@" not in name
+
+
+def _first_date(found: Any, raw: list[str]) -> datetime | None:
+    """The first Date field that can be read: spoilt headers have a second one."""
+    dates = (_date(found if number == 0 else None, value) for number, value in enumerate(raw[:5]))
+    return next((date for date in dates if date is not None), None)
 
 
 def _date(found: Any, raw: str) -> datetime | None:
