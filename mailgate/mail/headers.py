@@ -1,6 +1,6 @@
 """Header fields as text, addresses, ids and dates; mail-parser reads what it reads best (addresses, dates, hops).
 
-mail-parser is handed a header-only standard `Message`, so nothing is parsed twice and no body is touched (0.2 ms).
+mail-parser is handed single fields within the limits, so nothing is parsed twice and no body is touched.
 Every decoded value is one line without control characters: an encoded line end can never become a header of ours.
 Sources: RFC 5322 §3.6, RFC 2047 §6, RFC 6532 §3.2.
 """
@@ -15,11 +15,12 @@ from binascii import a2b_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
-from mailparser import MailParser
+from mailparser.dates import parse_mail_date
+from mailparser.utils import get_addresses, receiveds_parsing
 
 from mailgate.mail import charset
 from mailgate.mail.addresses import normalise
@@ -39,6 +40,9 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _ADDRESS_FIELDS = ("from", "to", "cc", "reply-to")
 _MAIL_PARSER_FIELDS = frozenset((*_ADDRESS_FIELDS, "date", "received"))
+#: (name, address) pairs, and mail-parser's remarks.
+_Read = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
+_NOBODY: _Read = ((), ())
 #: What mail-parser remarks on although nobody is misled by it.
 _HARMLESS = frozenset({"overlong-encoded-word"})
 
@@ -133,56 +137,64 @@ class Addressing:
 
 
 def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> Addressing:
-    """Read them with mail-parser. headers: unfolded, encoded words still in. Never raises."""
+    """Read them with mail-parser's readers. headers: unfolded, encoded words still in. Never raises.
+
+    `MailParser` itself is passed by: it makes a second model of the whole mail around them (1 ms a mail).
+    """
     headers = list(headers)
-    chosen = _bounded(headers, limits)
-    view = _view(chosen)
-    parser = _mail_parser(view, chosen)
-    fields = {name: _people(getattr(parser, name.replace("-", "_")), view.get(name)) for name in _ADDRESS_FIELDS}
-    defects = [f"{d['header']}: {d['reason']}" for d in parser.address_header_defects]
-    defects += [f"{d['header']}: {d['reason']}" for d in parser.date_header_defects if d["header"] == "date"]
-    names = [name.lower() for name, _ in chosen]
-    if names.count("from") != 1:
-        defects.append(f"{names.count('from')} From fields")
-    first = fields["from"][0] if fields["from"] else _rescue(str(view.get("from", "")))
+    fields = _bounded(headers, limits)
+    read = {name: _addresses(fields[name][0]) if name in fields else _NOBODY for name in _ADDRESS_FIELDS}
+    people = {name: _people(pairs, fields[name][0] if name in fields else "") for name, (pairs, _) in read.items()}
+    defects = [f"{name}: {reason}" for name, (_, reasons) in read.items() for reason in reasons]
+    authors = fields.get("from", [])
+    if len(authors) != 1:
+        defects.append(f"{len(authors)} From fields")
     written = next((value for name, value in headers if name.lower() == "from"), "")
     if devious := _is_devious(written):
         defects.append("from: devious address")
-    trusted = (
-        names.count("from") == 1
-        and len(fields["from"]) == 1
-        and not devious
-        and _unambiguous(parser, str(view["from"]))
-    )
+    sole = len(authors) == 1 and len(people["from"]) == 1 and not devious
+    sole = sole and _unambiguous(read["from"][1], authors[0])
+    date, date_defects = _date(fields.get("date", []))
     return Addressing(
-        from_=first,
-        author=fields["from"][0] if trusted else None,
-        reply_to=fields["reply-to"],
-        to=fields["to"],
-        cc=fields["cc"],
-        date=_first_date(parser.date, [str(value) for value in view.get_all("date", [])]),
-        hops=tuple(_hop(hop) for hop in parser.received if isinstance(hop, dict)),
-        defects=tuple(dict.fromkeys(one_line(d) for d in defects)),
+        from_=people["from"][0] if people["from"] else _rescue(authors[0]) if authors else None,
+        author=people["from"][0] if sole else None,
+        reply_to=people["reply-to"],
+        to=people["to"],
+        cc=people["cc"],
+        date=date,
+        hops=_hops(fields.get("received", [])),
+        defects=tuple(dict.fromkeys(one_line(d) for d in (*defects, *date_defects))),
     )
 
 
-def _mail_parser(view: Message[str, str], fields: list[tuple[str, str]]) -> Any:
-    """mail-parser on the view. 4.8 lets a broken base64 word in a name through as HeaderParseError: then on repaired
-    words, and should that fail too, on nothing (the mail has no author then, and what is shown is rescued)."""
-    repaired = [(name, _repaired(value)) for name, value in fields]
-    for attempt in (view, _view(repaired)) if repaired != fields else (view,):
+def _addresses(value: str) -> _Read:
+    """mail-parser's (name, address) pairs and what it remarks on. Short fields are remembered: most are our own."""
+    return _remembered(value) if len(value) <= 200 else _read_addresses(value)
+
+
+@lru_cache(maxsize=2048)
+def _remembered(value: str) -> _Read:
+    return _read_addresses(value)
+
+
+def _read_addresses(value: str) -> _Read:
+    """4.8 lets a broken base64 word in a name through as HeaderParseError: then on repaired words, and should that
+    fail too, on nothing (the mail has no author then, and what is shown is rescued)."""
+    for attempt in (value, _repaired(value)):
+        defects: list[dict[str, Any]] = []
         try:
-            return MailParser(attempt)
+            pairs = get_addresses(attempt, defects=defects, decode_names=True)
         except Exception:  # noqa: S112 - the next attempt is the handling
             continue
-    return MailParser(_view([]))
+        return tuple((str(n), str(a)) for n, a in pairs), tuple(str(defect["reason"]) for defect in defects)
+    return (), ("not readable",)
 
 
-def _view(fields: list[tuple[str, str]]) -> Message[str, str]:
-    view: Message[str, str] = Message()
-    for name, value in fields:
-        view[name] = value
-    return view
+def _hops(received: list[str]) -> tuple[str, ...]:
+    try:
+        return tuple(_hop(hop) for hop in receiveds_parsing(received) if isinstance(hop, dict))
+    except Exception:
+        return ()  # a view for people, nothing is decided by it
 
 
 def _repaired(value: str) -> str:
@@ -197,26 +209,19 @@ def _repaired(value: str) -> str:
     return "".join(pieces) + value[at:].replace("=?", "= ?")
 
 
-def _bounded(headers: Iterable[tuple[str, str]], limits: MailLimits) -> list[tuple[str, str]]:
+def _bounded(headers: Iterable[tuple[str, str]], limits: MailLimits) -> dict[str, list[str]]:
     """The fields mail-parser shall see, cut to the limits: one To field each, no more Received than are allowed."""
-    out: list[tuple[str, str]] = []
-    seen: dict[str, int] = {}
+    out: dict[str, list[str]] = {}
     for name, value in headers:
         key = name.lower()
         if key not in _MAIL_PARSER_FIELDS:
             continue
-        seen[key] = seen.get(key, 0) + 1
-        if key == "received" and seen[key] > limits.received:
-            continue
-        if seen[key] > 1 and key in ("to", "cc", "reply-to"):
-            at = next(i for i, (k, _) in enumerate(out) if k.lower() == key)
-            value = f"{out[at][1]}, {value}"
-            out[at] = (name, _cut_addresses(value, limits))
-            continue
-        if key == "from" and seen[key] > 2:
-            continue
-        value = one_line(value)
-        out.append((name, _cut_addresses(value, limits) if key in _ADDRESS_FIELDS else value[:4096]))
+        values = out.setdefault(key, [])
+        if key in ("to", "cc", "reply-to") and values:
+            values[0] = _cut_addresses(f"{values[0]}, {one_line(value)}", limits)
+        elif len(values) < (limits.received if key == "received" else 5):
+            value = one_line(value)
+            values.append(_cut_addresses(value, limits) if key in _ADDRESS_FIELDS else value[:4096])
     return out
 
 
@@ -227,24 +232,13 @@ def _cut_addresses(value: str, limits: MailLimits) -> str:
     return ",".join(value.split(",")[: limits.addresses])
 
 
-def _people(pairs: Any, raw: str | None) -> tuple[Address, ...]:
+def _people(pairs: Iterable[tuple[str, str]], raw: str) -> tuple[Address, ...]:
     """mail-parser's (name, address) pairs as ours; without any, what a lenient look at the field finds."""
-    if not isinstance(pairs, list):
-        return ()
-    found = [
-        Address(decode_words(name or _repeated(address, raw)), normalise(address))
-        for name, address in pairs
-        if isinstance(address, str) and "@" in address
-    ]
+    found = [Address(decode_words(name), normalise(address)) for name, address in pairs if "@" in address]
     if not found and raw:
-        rescued = (_rescue(piece) for piece in str(raw).split(",")[:50])
+        rescued = (_rescue(piece) for piece in raw.split(",")[:50])
         found = [person for person in rescued if person is not None]
     return tuple(found)
-
-
-def _repeated(address: str, raw: str | None) -> str:
-    """The name that mail-parser leaves out because it is the address: `"ana@x.test" <ana@x.test>`."""
-    return address if raw and any(f"{address}{q}<{address}>" in raw for q in ('" ', '"', " ")) else ""
 
 
 def _rescue(value: str) -> Address | None:
@@ -265,37 +259,40 @@ def _is_devious(written: str) -> bool:
     return address.startswith("@") or "=?" in address.partition("@")[0] or not address.replace("\t", " ").isprintable()
 
 
-def _unambiguous(parser: Any, raw: str) -> bool:
+def _unambiguous(reasons: tuple[str, ...], raw: str) -> bool:
     """Whether nobody could take the one From address for another: no remark, or the name merely repeats the address
     (`ana@x.test <ana@x.test>`, which Outlook writes), or a name with brackets in it but no second @."""
-    reasons = [d["reason"] for d in parser.address_header_defects if d["header"] == "from"]
     if all(reason in _HARMLESS for reason in reasons):
         return True
-    if reasons != ["invalid-display-name"] or raw.count("<") != 1:
+    if reasons != ("invalid-display-name",) or raw.count("<") != 1:
         return False
     name, _, rest = raw.partition("<")
     name, address = decode_words(name).strip("\"' ").lower(), rest.partition(">")[0].strip().lower()
     return name == address or "@" not in name
 
 
-def _first_date(found: Any, raw: list[str]) -> datetime | None:
-    """The first Date field that can be read: spoilt headers have a second one."""
-    dates = (_date(found if number == 0 else None, value) for number, value in enumerate(raw[:5]))
-    return next((date for date in dates if date is not None), None)
+def _date(fields: list[str]) -> tuple[datetime | None, list[str]]:
+    """An aware UTC instant out of the first Date field that can be read (spoilt headers have a second one).
 
-
-def _date(found: Any, raw: str) -> datetime | None:
-    """An aware UTC instant. mail-parser is strict; what it refuses gets one more look, within bounds."""
-    if isinstance(found, datetime):
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    if not raw or len(raw) > 128:
-        return None
-    try:
-        lenient = parsedate_to_datetime(raw)
-        lenient = lenient if lenient.tzinfo else lenient.replace(tzinfo=UTC)
-        return lenient.astimezone(UTC) if lenient.year >= 1900 else None
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    mail-parser is strict; what it refuses gets one more look, within bounds.
+    """
+    remarks: list[str] = []
+    for raw in fields:
+        result = parse_mail_date(raw)
+        remarks += [f"date: {reason}" for reason in result.reasons]
+        found = result.value
+        if found is None and 0 < len(raw) <= 128:
+            try:
+                found = parsedate_to_datetime(raw)
+            except (ValueError, TypeError, IndexError, OverflowError):
+                continue
+        if found is not None and found.year >= 1900:
+            found = found if found.tzinfo else found.replace(tzinfo=UTC)
+            try:
+                return found.astimezone(UTC), remarks
+            except (ValueError, OverflowError):
+                continue
+    return None, remarks
 
 
 def _hop(hop: dict[str, Any]) -> str:
