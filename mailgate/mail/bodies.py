@@ -21,6 +21,7 @@ from mailgate.mail.message import Attachment, Mark
 from mailgate.mail.tree import Part
 
 _TEXT = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
+_SEALS = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _MOST_IMAGE_REFERENCES = 500
 _MOST_MARKS = 20
 _MOST_OPENED = 20
@@ -100,7 +101,8 @@ def _pieces(part: Part, found: _Found, in_related: bool) -> list[_Piece]:
         if part.content_type == "multipart/alternative":
             return _alternative(part, found)
         related = in_related or part.content_type == "multipart/related"
-        return [piece for child in part.children for piece in _pieces(child, found, related)]
+        shown = [child for child in part.children if not _is_seal(part, child)]
+        return [piece for child in shown for piece in _pieces(child, found, related)]
     if _is_body(part, found):
         found.texts += 1
         return [_body_piece(part, found)]
@@ -112,6 +114,12 @@ def _pieces(part: Part, found: _Found, in_related: bool) -> list[_Piece]:
         found.spare = part
     found.file(part, said == "inline" or (said != "attachment" and in_related and files.content_id(part) is not None))
     return []
+
+
+def _is_seal(parent: Part, child: Part) -> bool:
+    """A signature without a name is no file that somebody sent; that the mail is signed is said by its mark."""
+    signed = parent.content_type == "multipart/signed" and child is not parent.children[0]
+    return signed and child.content_type in _SEALS and not files.declared_name(child)
 
 
 def _wrapped(part: Part, found: _Found) -> list[_Piece] | None:

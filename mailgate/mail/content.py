@@ -15,7 +15,6 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_ALPHABET = bytes(c for c in range(256) if c not in _ALPHABET)
 _PADDED = re.compile(rb"([^=]*)(=*)")
 _META = re.compile(rb"charset\s{0,3}=\s{0,3}[\"']?([A-Za-z0-9_.:-]{2,40})", re.I)
-_BINHEX = "(This file must be converted with BinHex"
 _UU_BEGIN = re.compile(r"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?$", re.M)
 
 
@@ -140,31 +139,23 @@ def flowed(text: str, delsp: bool) -> str:
 
 
 def uu_files(text: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """Files inside a plain text: uuencoded, as mail programs of the nineties (and some devices) write them, or BinHex.
+    """uuencoded files inside a plain text, as mail programs of the nineties (and some devices) write them.
 
-    Returns the text without them, and (name, bytes) of each. BinHex stays as it is: only an old Mac opens it anyway.
+    Returns the text without them, and (name, bytes) of each.
     """
-    if "begin" not in text and _BINHEX not in text:
+    if "begin" not in text:
         return text, []
     files: list[tuple[str, bytes]] = []
     kept: list[str] = []
     at = 0
     while len(files) < 50 and (match := _UU_BEGIN.search(text, at)) is not None:
         end = _uu_end(text, match.end() + 1)
-        if end < 0:
-            break
-        kept.append(text[at : match.start()])
-        files.append((match.group(1).strip(), uudecode(text[match.end() : end])))
-        at = end
+        kept.append(text[at : match.start() if end > 0 else match.end()])
+        if end > 0:
+            files.append((match.group(1).strip(), uudecode(text[match.end() : end])))
+        at = end if end > 0 else match.end()
     kept.append(text[at:])
-    text = "".join(kept)
-    begin = text.find(_BINHEX)
-    stop = text.find(":\n", text.find("\n:", begin) + 2) if begin >= 0 else -1
-    if begin >= 0 and "\n:" in text[begin : begin + 200] and (stop >= 0 or text.rstrip().endswith(":")):
-        stop = len(text) if stop < 0 else stop + 1
-        files.append(("file.hqx", text[begin:stop].encode("utf-8", "replace")))
-        text = text[:begin] + text[stop:]
-    return text, files
+    return "".join(kept), files
 
 
 def _uu_end(text: str, at: int) -> int:
