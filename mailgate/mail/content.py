@@ -20,11 +20,12 @@ _UU_BEGIN = re.compile(r"^begin(?:-base64)? [0-7]{3,4} ([^\r\n]{1,255})\r?$", re
 
 def decoded(part: Part) -> bytes:
     """The bytes of a leaf with its Content-Transfer-Encoding taken off; damaged encodings give what can be saved."""
-    body = part.body
     encoding = part.get("content-transfer-encoding").partition(";")[0].partition("(")[0].lower()
     encoding = "".join(c for c in encoding if c.isalnum())  # `quoted printable`, `"base64"`, `base-64`
     if encoding == "base64":
-        return _base64(part, body)
+        clean = _clean_base64(part)
+        return _base64(part, part.body) if clean is None else clean
+    body = part.body
     if encoding == "quotedprintable":
         return binascii.a2b_qp(body)
     if encoding in ("xuuencode", "xuue", "uuencode", "uue"):
@@ -32,16 +33,22 @@ def decoded(part: Part) -> bytes:
     return body
 
 
+def _clean_base64(part: Part) -> bytes | None:
+    """base64 with nothing but line ends between the letters and padding only at its end, decoded without a copy of
+    it; None for any other."""
+    raw, start, end = part.raw, part.start, part.end
+    pad = raw.find(b"=", start, end)
+    if raw.find(b" ", start, end) >= 0 or (pad >= 0 and raw[pad:end].strip(b"=\r\n\t")):
+        return None
+    try:
+        return binascii.a2b_base64(memoryview(raw)[start:end])
+    except binascii.Error:
+        return None
+
+
 def _base64(part: Part, body: bytes) -> bytes:
-    """base64 with whatever a way through lists and gateways put into it. The quick way is taken where nothing but line
-    ends stands between the letters and padding only at the end."""
-    pad = body.find(b"=")
+    """base64 with whatever a way through lists and gateways put into it."""
     prose = b" " in body
-    if not prose and (pad < 0 or not body[pad:].strip(b"=\r\n\t")):
-        try:
-            return binascii.a2b_base64(body)
-        except binascii.Error:
-            pass
     footer = b""
     if prose:
         first = body.strip()[:200].split(b"\n", 1)[0].strip()

@@ -19,14 +19,24 @@ _MOST_HEADER = 1024 * 1024
 def fingerprint(raw: bytes) -> str:
     """64 hex digits; the same for LF and CRLF line ends and with or without a final one."""
     digest = hashlib.sha256()
-    head, body = _split(raw)
+    head, begin = _split(raw)
     for field in _stable_fields(head):
         digest.update(field + b"\r\n")
     digest.update(b"\r\n")
-    if b"\r" in body:
-        body = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    digest.update(body.rstrip(b"\n").replace(b"\n", b"\r\n"))
+    digest.update(_canonical(raw, begin))
     return digest.hexdigest()
+
+
+def _canonical(raw: bytes, begin: int) -> bytes | memoryview:
+    """The body with CRLF and no line end at its end; not copied where it is that already, as it is by SMTP."""
+    lines = raw.count(b"\n", begin)
+    if raw.count(b"\r\n", begin) != lines or raw.count(b"\r", begin) != lines:
+        raw = raw[begin:].replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+        begin = 0
+    end = len(raw)
+    while end - 2 >= begin and raw[end - 2 : end] == b"\r\n":
+        end -= 2
+    return memoryview(raw)[begin:end]
 
 
 def stable_message_id(raw: bytes) -> str:
@@ -34,14 +44,15 @@ def stable_message_id(raw: bytes) -> str:
     return f"{fingerprint(raw)[:40]}@missing-id.invalid"
 
 
-def _split(raw: bytes) -> tuple[bytes, bytes]:
-    """Header block and body; bare CR line ends of old systems included."""
-    raw = raw.lstrip(b"\r\n")
-    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := raw.find(mark, 0, _MOST_HEADER)) >= 0]
-    if not ends:
-        return raw[:_MOST_HEADER], raw[_MOST_HEADER:]
-    at, size = min(ends)
-    return raw[:at], raw[at + size :]
+def _split(raw: bytes) -> tuple[bytes, int]:
+    """Header block, and where the body begins; bare CR line ends of old systems included."""
+    start = 0
+    while raw[start : start + 1] in (b"\r", b"\n"):
+        start += 1
+    most = start + _MOST_HEADER
+    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := raw.find(mark, start, most)) >= 0]
+    at, size = min(ends) if ends else (min(most, len(raw)), 0)
+    return raw[start:at], at + size
 
 
 def _stable_fields(head: bytes) -> list[bytes]:

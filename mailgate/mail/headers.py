@@ -1,4 +1,4 @@
-"""Header fields as text, addresses, ids and dates; mail-parser reads what it reads best (addresses, dates, hops).
+"""Header fields as text, addresses, ids and dates; mail-parser reads what it reads best (addresses, dates).
 
 mail-parser is handed single fields within the limits, so nothing is parsed twice and no body is touched.
 Every decoded value is one line without control characters: an encoded line end can never become a header of ours.
@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from mailparser.dates import parse_mail_date
-from mailparser.utils import get_addresses, receiveds_parsing
+from mailparser.utils import get_addresses
 
 from mailgate.mail import charset
 from mailgate.mail.addresses import normalise
@@ -39,7 +39,14 @@ _ID = re.compile(r"<([^<>\s]{1,900})>")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _ADDRESS_FIELDS = ("from", "to", "cc", "reply-to")
-_MAIL_PARSER_FIELDS = frozenset((*_ADDRESS_FIELDS, "date", "received"))
+_MAIL_PARSER_FIELDS = frozenset((*_ADDRESS_FIELDS, "date"))
+_MOST_OF_ONE = 5
+#: What needs no reader: `ana@x.test`, `Ana Souza <ana@x.test>`, `"Souza, Ana" <ana@x.test>`. Most fields are this.
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_SIMPLE = re.compile(
+    rf"(?:(?:({_ATOM}+(?: {_ATOM}+){{0,9}})|\"([A-Za-z0-9 ,.()'-]*[A-Za-z0-9)])\") )?"
+    rf"(<)?({_ATOM}+(?:\.{_ATOM}+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)(>)?"
+)
 #: (name, address) pairs, and mail-parser's remarks.
 _Read = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 _NOBODY: _Read = ((), ())
@@ -124,7 +131,7 @@ def message_id(value: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Addressing:
-    """What the address, date and trace fields of a mail say. author: see `ParsedMessage`."""
+    """What the address and date fields of a mail say. author: see `ParsedMessage`."""
 
     from_: Address | None
     author: Address | None
@@ -132,7 +139,6 @@ class Addressing:
     to: tuple[Address, ...]
     cc: tuple[Address, ...]
     date: datetime | None
-    hops: tuple[str, ...]
     defects: tuple[str, ...]
 
 
@@ -162,13 +168,18 @@ def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> A
         to=people["to"],
         cc=people["cc"],
         date=date,
-        hops=_hops(fields.get("received", [])),
         defects=tuple(dict.fromkeys(one_line(d) for d in (*defects, *date_defects))),
     )
 
 
 def _addresses(value: str) -> _Read:
     """mail-parser's (name, address) pairs and what it remarks on. Short fields are remembered: most are our own."""
+    simple = _SIMPLE.fullmatch(value) if len(value) <= 200 and "=?" not in value else None
+    if simple is not None:
+        phrase, quoted, left, address, right = simple.groups()
+        name = phrase or quoted or ""
+        if (left is None) == (right is None) and (left or not name) and "  " not in name:
+            return ((name, address),), ()
     return _remembered(value) if len(value) <= 200 else _read_addresses(value)
 
 
@@ -190,13 +201,6 @@ def _read_addresses(value: str) -> _Read:
     return (), ("not readable",)
 
 
-def _hops(received: list[str]) -> tuple[str, ...]:
-    try:
-        return tuple(_hop(hop) for hop in receiveds_parsing(received) if isinstance(hop, dict))
-    except Exception:
-        return ()  # a view for people, nothing is decided by it
-
-
 def _repaired(value: str) -> str:
     """Every encoded word written anew, so that the strictest decoder can read it; what is left of `=?` goes."""
     pieces: list[str] = []
@@ -210,7 +214,7 @@ def _repaired(value: str) -> str:
 
 
 def _bounded(headers: Iterable[tuple[str, str]], limits: MailLimits) -> dict[str, list[str]]:
-    """The fields mail-parser shall see, cut to the limits: one To field each, no more Received than are allowed."""
+    """The fields mail-parser shall see, cut to the limits; To, Cc and Reply-To one field each."""
     out: dict[str, list[str]] = {}
     for name, value in headers:
         key = name.lower()
@@ -219,7 +223,7 @@ def _bounded(headers: Iterable[tuple[str, str]], limits: MailLimits) -> dict[str
         values = out.setdefault(key, [])
         if key in ("to", "cc", "reply-to") and values:
             values[0] = _cut_addresses(f"{values[0]}, {one_line(value)}", limits)
-        elif len(values) < (limits.received if key == "received" else 5):
+        elif len(values) < _MOST_OF_ONE:
             value = one_line(value)
             values.append(_cut_addresses(value, limits) if key in _ADDRESS_FIELDS else value[:4096])
     return out
@@ -293,12 +297,3 @@ def _date(fields: list[str]) -> tuple[datetime | None, list[str]]:
             except (ValueError, OverflowError):
                 continue
     return None, remarks
-
-
-def _hop(hop: dict[str, Any]) -> str:
-    """One Received line in words: `from mx.a.test by mx.b.test with ESMTPS at 2026-03-02T10:00:00+00:00`."""
-    parts = [(word, hop.get(word)) for word in ("from", "by", "with", "id", "for")]
-    said = [f"{word} {value}" for word, value in parts if value]
-    if hop.get("date_utc"):
-        said.append(f"at {hop['date_utc']}")
-    return one_line(" ".join(said))[:500]

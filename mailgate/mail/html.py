@@ -85,6 +85,7 @@ _URL = re.compile(r"\b(?<![@./])(?:https?://|www\.)[^\s<>\"'`{}|\\^]{2,2000}", r
 ImageOf = Callable[[str], str | None]
 
 
+@lru_cache(maxsize=2)
 def too_complex(html: str, limits: MailLimits) -> str:
     """Why this HTML must not reach a tree builder, in words; "" when it may."""
     if html.count("=") > _MOST_ATTRIBUTES or html.count("<") > 2 * _MOST_ELEMENTS:

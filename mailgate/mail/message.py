@@ -120,8 +120,8 @@ class ParsedMessage:
 
     text: the whole visible text. reply: text without quotes and signature; elided: what was taken off, in order.
     html: sanitised, images as `cid:` or absent. defects: what was wrong, in words. author: the one From address when
-    there is exactly one field with exactly one address, else None (from_ then still names the first). hops:
-    the Received lines in words, from the newest to the oldest. marks: what a reader should be told besides.
+    there is exactly one field with exactly one address, else None (from_ then still names the first). marks: what a
+    reader should be told besides.
     """
 
     message_id: str | None
@@ -143,7 +143,6 @@ class ParsedMessage:
     headers: tuple[tuple[str, str], ...]
     fingerprint: str
     defects: tuple[str, ...] = ()
-    hops: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
 
     def header(self, name: str) -> str | None:

@@ -131,7 +131,6 @@ def _message(
         headers=headers,
         fingerprint=mark,
         defects=tuple(dict.fromkeys(defects))[:100],
-        hops=addressing.hops,
         marks=body.marks,
     )
 
