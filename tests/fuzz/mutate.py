@@ -27,11 +27,13 @@ _LARGEST_SEED = 200_000
 #: What breaks readers: delimiters, encodings, charsets, quotes, nesting.
 TOKENS = (
     b"\r\n", b"\n", b"\r", b"\0", b"--", b"=?utf-8?B?", b"=?iso-2022-jp?Q?", b"?=", b"=?", b"=", b"=\r\n", b"\x1b$B",
-    b"\x1b(B", b"<", b">", b'"', b"\\", b"(", b")", b";", b":", b",", b"@", b"begin 644 a\r\n", b"\r\nend\r\n", b"From ",
-    b"From: a@b.test\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: message/rfc822\r\n\r\n",
-    b"Content-Type: text/html; charset=utf-7\r\n", b"Content-Transfer-Encoding: base64\r\n", b"--b\r\n", b"--b--\r\n",
-    b"Content-Type: text/plain; charset=utf-16; format=flowed; delsp=yes\r\n", b"filename*0*=utf-8''%C3", b"; boundary=",
-    b"Content-Type: application/ms-tnef\r\n", b"Content-Type: application/pkcs7-mime\r\n", b"\xff\xfe", b"\xef\xbb\xbf",
+    b"\x1b(B", b"<", b">", b'"', b"\\", b"(", b")", b";", b":", b",", b"@", b"begin 644 a\r\n", b"\r\nend\r\n",
+    b"From ", b"From: a@b.test\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n",
+    b"Content-Type: message/rfc822\r\n\r\n", b"Content-Type: text/html; charset=utf-7\r\n",
+    b"Content-Transfer-Encoding: base64\r\n", b"--b\r\n", b"--b--\r\n",
+    b"Content-Type: text/plain; charset=utf-16; format=flowed; delsp=yes\r\n", b"filename*0*=utf-8''%C3",
+    b"; boundary=", b"Content-Type: application/ms-tnef\r\n", b"Content-Type: application/pkcs7-mime\r\n",
+    b"\xff\xfe", b"\xef\xbb\xbf",
     b"<div>", b"<blockquote type=cite>", b"<style>", b"<!--", b"<a href='", b"&#x", b"\xc3", b"\xed\xa0\x80", b"+AGE-",
 )  # fmt: skip
 
