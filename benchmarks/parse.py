@@ -110,13 +110,13 @@ def plain_mail(random: Random, number: int) -> bytes:
     return (head(random, number) + part("text/plain; charset=utf-8", text(random, 4400))).encode()
 
 
-def page_mail(random: Random, number: int) -> bytes:
-    paragraphs = text(random, 14_000).split(CRLF)
+def page_mail(random: Random, number: int, said: int, picture_octets: int) -> bytes:
+    paragraphs = text(random, said).split(CRLF)
     page = "".join(f'<p style="font-family:Calibri;color:#1f497d">{one}</p>{CRLF}' for one in paragraphs)
     page = f'<html><body>{page}<a href="https://cliente.test/{number}">aqui</a><img src="cid:foto@pc"></body></html>'
     texts = [part("text/plain; charset=utf-8", CRLF.join(paragraphs)), part("text/html; charset=utf-8", page)]
     picture = part(
-        "image/png; name=tela.png", encoded(mix.png(random, 13_000)), "base64", f"Content-ID: <foto@pc>{CRLF}"
+        "image/png; name=tela.png", encoded(mix.png(random, picture_octets)), "base64", f"Content-ID: <foto@pc>{CRLF}"
     )
     return (
         head(random, number) + multipart("related", "=_r", [multipart("alternative", "=_a", texts), picture])
@@ -132,11 +132,12 @@ def document_mail(random: Random, number: int, octets: int) -> bytes:
 
 
 def mails() -> dict[str, list[bytes]]:
-    """The four sizes, several of each so that nothing is merely remembered."""
+    """The four sizes, the second in two kinds, several of each so that nothing is merely remembered."""
     random = Random(20260302)
     return {
         "5 KB text": [plain_mail(random, n) for n in range(1500)],
-        "60 KB HTML and picture": [page_mail(random, n) for n in range(100)],
+        "60 KB HTML and picture": [page_mail(random, n, 4_400, 34_000) for n in range(100)],
+        "60 KB, nearly all HTML": [page_mail(random, n, 18_500, 5_000) for n in range(100)],
         "1.4 MB with a PDF": [document_mail(random, n, 1_010_000) for n in range(4)],
         "25 MB": [document_mail(random, 0, 18_000_000)],
     }
