@@ -116,3 +116,18 @@ class Notice(StrEnum):
     DELIVERY_FAILED = "DELIVERY_FAILED"  # to the agent: the customer's server refused
     ACK_DIGEST = "ACK_DIGEST"  # to a verified sender beyond the cap: one mail naming all numbers
     FILES = "FILES"  # to a customer: these files of your answer were not taken, and how to send them
+    # The place in this list stands in reply addresses and Message-IDs that are out: only add at the end.
+    N7 = "N7"  # an agent asks for information
+    N8 = "N8"  # reminder to answer
+    N9 = "N9"  # nobody answered: the customer is asked to confirm, and told when it closes
+    N10 = "N10"  # solution sent
+    N12 = "N12"  # closed, with the question for a rating where there is one
+    N3 = "N3"  # a new password was asked for
+    N13 = "N13"  # to managers: a rating came
+    N14 = "N14"  # to a customer's manager: open tickets and deadlines
+    N16 = "N16"  # first access of a customer's administrator
+    N17 = "N17"  # a contact is invited
+    N18 = "N18"  # a contact is asked to confirm an address
+    AGENT_DIGEST = "AGENT_DIGEST"  # to an agent, each working day: what waits
+    HELD_DIGEST = "HELD_DIGEST"  # to admins, each day: the mails that wait for a person
+    WEEKLY = "WEEKLY"  # to managers, each week: figures

@@ -27,8 +27,19 @@ from mailgate.errors import ConfigError, Mistake
 from mailgate.i18n import Translations, Translator
 from mailgate.mail.build import OutFile, build
 from mailgate.notify import lines
+from mailgate.notify.extras import Button, buttons, deadlines, mean, span, view_action
 from mailgate.notify.pictures import Placed, place
-from mailgate.notify.views import CommentView, CompanyView, FileView, Head, NewsView, NoticeView
+from mailgate.notify.views import (
+    CommentView,
+    CompanyView,
+    FiguresView,
+    FileView,
+    Head,
+    NewsView,
+    NoticeView,
+    RowView,
+    StepView,
+)
 from store.vocabulary import Notice
 
 _PREFIXES = re.compile(r"^(?:\s*(?:re|res|rv|enc|fw|fwd|aw|wg)\s*(?:\[\d+\])?\s*:)+\s*", re.IGNORECASE)
@@ -79,7 +90,9 @@ class Bodies:
 
 
 #: What a template may look into without further questions: frozen, values only.
-_VIEWS = frozenset({NoticeView, NewsView, CompanyView, FileView, Pill, Said})
+_VIEWS = frozenset(
+    {NoticeView, NewsView, CompanyView, FileView, Pill, Said, StepView, RowView, FiguresView, Button}
+)
 
 
 class Composer:
@@ -140,7 +153,7 @@ class Composer:
             text=lines.tidy(self._fill(f"{name}.txt", context)),
             html=self._fill(f"{name}.html", context),
             related=placed.related,
-            attached=placed.attached,
+            attached=placed.attached + deadlines(view),
         )
 
     def _fill(self, name: str, context: dict[str, Any]) -> str:
@@ -277,6 +290,14 @@ def _context(
         "author": (comment.author_name or comment.author_address) if comment else view.agent or view.company.name,
         "pill": Pill(*_PILLS.get(view.category, _PILLS["open"])),
         "comment": _said(comment, placed) if comment else None,
+        "actions": buttons(view, say),
+        "view_action": view_action(view, say),
+        "day": translator.date,
+        "span": lambda seconds: span(seconds, translator.locale),
+        "mean": lambda value: mean(value, translator.locale),
+        "count": len(view.rows),
+        "overdue": sum(one.overdue for one in view.rows),
+        "has_due": any(one.due_at for one in view.rows),
     }
 
 
@@ -319,7 +340,7 @@ def _next(view: NoticeView, translator: Translator, say: Callable[..., str]) -> 
         return say("mail.next.closed")
     state = "waiting" if view.waits_for_customer else "solved" if view.category == "solved" else "reply"
     first = say(f"mail.next.{state}")
-    if state == "reply" or view.closes_at is None:
+    if state == "reply" or view.closes_at is None or view.steps:  # the steps say it, with their days
         return first
     return f"{first} {say(f'mail.next.{state}_closes', date=translator.date_time(view.closes_at))}"
 

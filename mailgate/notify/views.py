@@ -54,6 +54,50 @@ class NewsView:
 
 
 @dataclass(frozen=True, slots=True)
+class StepView:
+    """What time will do if nobody says a word: the status it leads to, and when."""
+
+    status: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """A button that is an e-mail. verb: of `links.verbs`; address: a capability of this person on this ticket."""
+
+    verb: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One line of a digest: a ticket, or a mail that waits (key: its id, status: why, who: its author, at: its day)."""
+
+    key: str
+    subject: str
+    status: str
+    who: str = ""  # requester of a ticket
+    agent: str = ""
+    due_at: datetime | None = None
+    overdue: bool = False
+    link: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresView:
+    """What was done in a period: by one agent or department, or by all (name ""). first_answer: mean, in seconds."""
+
+    name: str
+    opened: int
+    solved: int
+    overdue: int
+    first_answer: float | None = None
+    rating: float | None = None
+    ratings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class NoticeView:
     """Everything a notice says. Instants are aware UTC; templates show them in `timezone` and `language`."""
 
@@ -93,7 +137,22 @@ class NoticeView:
     requester_name: str = ""  # shown to agents
     requester_address: str = ""  # shown to agents
     refused: tuple[tuple[str, str], ...] = ()  # files not taken: why (zip | denied | size) and name, "" unsaid
-    event: str = ""  # why an agent is told: opened | commented | assigned | due_soon | reopened; "" works it out
+    event: str = (
+        ""  # why an agent is told: opened | commented | assigned | due_soon | overdue | reopened; "" works it out
+    )
+    rating: bool = False  # whether this mail asks for a rating (N12)
+    survey_link: str = ""
+    score: int = 0  # the rating that was given (N13)
+    scale: int = 5
+    recipient_address: str = ""  # what an account is signed in with (N3, N16, N17, N18)
+    steps: tuple[StepView, ...] = ()
+    actions: tuple[ActionView, ...] = ()
+    rows: tuple[RowView, ...] = ()
+    figures: tuple[FiguresView, ...] = ()  # the first: of all
+    by_agent: tuple[FiguresView, ...] = ()
+    by_department: tuple[FiguresView, ...] = ()
+    since: datetime | None = None  # the period of figures
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

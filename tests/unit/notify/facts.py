@@ -12,7 +12,18 @@ from ruamel.yaml import YAML
 
 from mailgate.i18n import Translations
 from mailgate.notify.compose import Composer
-from mailgate.notify.views import CommentView, CompanyView, FileView, Head, NewsView, NoticeView
+from mailgate.notify.views import (
+    ActionView,
+    CommentView,
+    CompanyView,
+    FiguresView,
+    FileView,
+    Head,
+    NewsView,
+    NoticeView,
+    RowView,
+    StepView,
+)
 from mailgate.resources import data_folder
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "outbound"
@@ -42,7 +53,7 @@ def notice(facts: dict[str, Any]) -> NoticeView:
     """A view from plain facts: instants as ISO 8601, file contents as base64."""
     made = dict(facts)
     made["company"] = CompanyView(**made["company"])
-    for name in ("due_at", "created_at", "link_expires_at", "closes_at"):
+    for name in ("due_at", "created_at", "link_expires_at", "closes_at", "since", "until"):
         if made.get(name):
             made[name] = datetime.fromisoformat(made[name])
     for name in ("comment", "previous"):
@@ -52,7 +63,16 @@ def notice(facts: dict[str, Any]) -> NoticeView:
         made[name] = tuple(made.get(name, ()))
     made["news"] = tuple(NewsView(**{**n, "at": datetime.fromisoformat(n["at"])}) for n in made.get("news", ()))
     made["refused"] = tuple((why, name) for why, name in made.get("refused", ()))
+    made["actions"] = tuple(ActionView(**one) for one in made.get("actions", ()))
+    made["steps"] = tuple(StepView(one["status"], datetime.fromisoformat(one["at"])) for one in made.get("steps", ()))
+    made["rows"] = tuple(RowView(**_dated(one)) for one in made.get("rows", ()))
+    for name in ("figures", "by_agent", "by_department"):
+        made[name] = tuple(FiguresView(**one) for one in made.get(name, ()))
     return NoticeView(**made)
+
+
+def _dated(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, **{name: datetime.fromisoformat(row[name]) for name in ("due_at", "at") if row.get(name)}}
 
 
 def _comment(facts: dict[str, Any]) -> CommentView:
