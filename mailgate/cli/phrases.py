@@ -71,6 +71,8 @@ _SENTENCES = {
     "timer_due": r"the timer .+ is due",
     "due_soon": r"(?P<key>\S+) is due soon",
     "overdue": r"(?P<key>\S+) is overdue",
+    "near_due": r"close to its due time",
+    "past_due": r"past its due time",
     "chosen": r"chosen on the .+",
     "reply_to": r"taken from Reply-To by the rule (?P<name>.+); (?P<address>\S+) wrote",
     "switched_off": r"(?:the sender )?is a contact who was switched off",

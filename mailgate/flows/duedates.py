@@ -1,4 +1,4 @@
-"""Due dates that come near or have passed: each is spoken of once, and what follows is for the rules to say.
+"""Due dates that come near or have passed: each is spoken of once, to whoever has the ticket; the rest is for rules.
 
 A ticket whose status pauses the clock is left alone. A node that was away speaks late rather than never; of a date that
 has passed meanwhile it says only that.
@@ -27,8 +27,6 @@ _MOST = 200
 def sweep(site: Site) -> int:
     """Speak of the due dates whose time has come, each in a transaction of its own; how many."""
     book, now = site.book(), site.clock()
-    if not (book.rules.listens("due_soon") or book.rules.listens("overdue")):
-        return 0
     running = [key for key, state in book.workflow.states.items() if _runs(state.sla, str(state.category))]
     horizon = book.clock.horizon(now)
     with site.writer.database.read() as connection:

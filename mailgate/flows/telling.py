@@ -171,6 +171,7 @@ class Telling:
             new_requester=changed.new_requester,
             reported=self._agent_person(changed.report.agent_id) if changed.report else None,
             silent=changed.silent,
+            due=facts.due,
             replies=tuple(changed.replies),
             forwards=tuple(Person(0, "", a, self._site.policy.locale, Role.SYSTEM) for a in changed.forwards),
             said=changed.public_comment_id,
@@ -357,6 +358,8 @@ class Telling:
         """Why an agent is told; "" where a rule asked for it without anybody having written."""
         if self._reopened:
             return "reopened"
+        if self._facts.due:
+            return self._facts.due
         if self._facts.due:
             return self._facts.due
         if self._changed.opened:

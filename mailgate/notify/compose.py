@@ -90,9 +90,7 @@ class Bodies:
 
 
 #: What a template may look into without further questions: frozen, values only.
-_VIEWS = frozenset(
-    {NoticeView, NewsView, CompanyView, FileView, Pill, Said, StepView, RowView, FiguresView, Button}
-)
+_VIEWS = frozenset({NoticeView, NewsView, CompanyView, FileView, Pill, Said, StepView, RowView, FiguresView, Button})
 
 
 class Composer:

@@ -79,6 +79,7 @@ class Happened:
     new_requester: bool = False
     reported: Person | None = None  # the agent whose commands were done
     silent: bool = False  # nobody else is told
+    due: str = ""  # due_soon | overdue: the ticket's due date is spoken of
     replies: tuple[int, ...] = ()  # comments in which rules answer the requester
     forwards: tuple[Person, ...] = ()  # to whom rules hand on what was said
     said: int | None = None  # the public comment that is handed on
@@ -113,6 +114,9 @@ def plan(happened: Happened) -> list[Plan]:
         plans += _commented(happened)
     elif happened.status_by is not None:
         plans += [Plan(Notice.N6, p, "the status changed") for p in _customers(happened, happened.author_address)]
+    if happened.due:
+        why = "close to its due time" if happened.due == "due_soon" else "past its due time"
+        plans += [Plan(Notice.N19, p, why) for p in _agents(happened)]
     if happened.asked is not None:
         plans.append(Plan(Notice.CONFIRM, happened.asked, "the agent's text waits for his word"))
     if happened.refused is not None:

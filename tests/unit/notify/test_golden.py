@@ -27,6 +27,7 @@ UNANSWERABLE = {
     Notice.N20, Notice.CONFIRM, Notice.ACK_DIGEST, Notice.N3, Notice.N14, Notice.N16, Notice.N17, Notice.N18,
     Notice.AGENT_DIGEST, Notice.HELD_DIGEST, Notice.WEEKLY,
 }  # fmt: skip
+OF_A_TICKET = ("n1", "n2", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n15", "n19")
 SHOWN_HEADERS = (
     "From", "To", "Reply-To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted",
     "X-Auto-Response-Suppress", "List-Unsubscribe", "List-Unsubscribe-Post", "Content-Language",
@@ -163,7 +164,9 @@ def _body_of(html: str) -> Element:
     return found
 
 
-@pytest.mark.parametrize("name", ["n1", "n2", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n15", "n19"])
+@pytest.mark.parametrize(
+    "name", ["n1", "n2", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n15", "n19"]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_the_seeds_demand_is_there(ours: Composer, name: str, language: str) -> None:
     """1.L, R113: key, status, agent, due date and link, in the text and in the page."""

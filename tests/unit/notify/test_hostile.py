@@ -78,7 +78,7 @@ def test_words_stay_words(name: str, words: str) -> None:
     assert page is not None
     html = page.get_content()
     root = html5lib.parse(html, treebuilder="etree", namespaceHTMLElements=False)
-    assert not [one for one in root.iter("script") if one.get("type") != "application/ld+json"]  # data, nothing that runs
+    assert not [one for one in root.iter("script") if one.get("type") != "application/ld+json"]
     assert "7*7" not in words or ("7*7" in html and "49" not in re.sub(r"#\w+|\d+px", "", html))
     for part in mail.iter_attachments():
         assert part["Bcc"] is None
