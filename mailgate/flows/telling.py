@@ -360,8 +360,6 @@ class Telling:
             return "reopened"
         if self._facts.due:
             return self._facts.due
-        if self._facts.due:
-            return self._facts.due
         if self._changed.opened:
             return "opened"
         return "commented" if self._changed.comment_id is not None else ""
