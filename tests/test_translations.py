@@ -57,7 +57,7 @@ def test_texts_are_clean(language: str) -> None:
 
 def test_every_key_a_mail_asks_for_exists_and_every_mail_text_is_asked_for() -> None:
     known = {key for key in texts("pt-BR") if key.startswith("mail.")}
-    sources = [*(TEMPLATES / "mail").glob("*.*"), Path(__file__).parents[1] / "mailgate" / "notify" / "compose.py"]
+    sources = [*(TEMPLATES / "mail").glob("*.*"), *(Path(__file__).parents[1] / "mailgate" / "notify").glob("*.py")]
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     asked = set(re.findall(r"""["'](mail\.[a-z0-9_.]*[a-z0-9])["']""", code))
     assert asked <= known
