@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mailgate import __version__
-from mailgate.cli import admin, dkim, explain, mail, people, serve, ticket, waiting
+from mailgate.cli import admin, dkim, explain, mail, people, rules, serve, ticket, waiting
 from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
 from store.errors import StoreBusy, StoreError
 
@@ -34,6 +34,7 @@ for group in (admin.app, serve.app, mail.app, explain.app):
 app.add_typer(dkim.app, name="dkim", rich_help_panel=_SETTING_UP)
 app.add_typer(waiting.held, name="held", rich_help_panel=_MAIL)
 app.add_typer(waiting.outbox, name="outbox", rich_help_panel=_MAIL)
+app.add_typer(rules.app, name="rules", rich_help_panel=_MAIL)
 app.add_typer(ticket.app, name="ticket", rich_help_panel=_PEOPLE)
 app.add_typer(people.contacts, name="contact", rich_help_panel=_PEOPLE)
 app.add_typer(people.agents, name="agent", rich_help_panel=_PEOPLE)

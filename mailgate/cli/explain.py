@@ -27,6 +27,11 @@ def explain(
     rcpt: Annotated[
         list[str] | None, typer.Option("--rcpt", help="For a file: a recipient of the envelope; may be repeated.")
     ] = None,
+    lang: Annotated[str | None, typer.Option("--lang", help="pt-BR, en or es; default the company's language.")] = None,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option("--what-if", help="Decide again with something changed: sender=…, status=…, verified=no."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say which ticket a mail went to and why, who wrote it, what each rule said, and who was told; nothing is changed.
@@ -34,19 +39,22 @@ def explain(
     Example: mailgate explain SUP-123
     """
     from mailgate.cli.explained import lines_of
-    from mailgate.i18n import Translations
+    from mailgate.i18n import Translations, best_language
     from mailgate.resources import data_folder
 
     with house(config) as opened:
         path = Path(what)
         found = _of_file(opened, path, mail_from, rcpt or []) if path.is_file() else _stored(opened, clean(what))
         settings = opened.settings
+        if what_if:
+            found = _supposed(opened, found, what_if)
         if json:
             for one in found:
                 print_json(_values(one))
             return
         translations = Translations.load(data_folder("templates") / "translations")
-        speaker = translations.translator(settings.locale, settings.timezone)
+        language = best_language(lang, translations.languages, settings.locale) if lang else settings.locale
+        speaker = translations.translator(language, settings.timezone)
         for number, one in enumerate(found):
             if number:
                 print_text("")
@@ -62,6 +70,15 @@ def _stored(opened: House, name: str) -> list[Explained]:
     if not found:
         raise DataError(f"there is no file, ticket, Message-ID or mail {name} (or it has no mail)")
     return found
+
+
+def _supposed(opened: House, found: list[Explained], texts: list[str]) -> list[Explained]:
+    from mailgate.flows import explaining, supposing
+    from mailgate.opening import mail_limits
+
+    changes = supposing.read_changes(texts)
+    with opened.database.read() as connection:
+        return explaining.what_if(connection, opened.site.pinned(), found, changes, mail_limits(opened.settings))
 
 
 def _of_file(opened: House, path: Path, mail_from: str | None, rcpt: list[str]) -> list[Explained]:
@@ -125,5 +142,7 @@ def _values(one: Explained) -> dict[str, Any]:
         **{name: getattr(one, name) for name in names},
         "key": one.key or None,
         "duplicate_of": short(one.duplicate_of) if one.duplicate_of else None,
+        "trigger": one.trigger or None,
+        "what_if": one.supposed or None,
         "record": one.record,
     }

@@ -65,7 +65,13 @@ def _word(speaker: Translator, group: str, word: str) -> str:
 def _head(one: Explained, speaker: Translator) -> Iterator[Line]:
     outcome = _word(speaker, "outcome", one.outcome)
     key = f" {one.key}" if one.key else ""
-    would = _say(speaker, "would") + " " if not one.journal_id else ""
+    if one.supposed:
+        yield Line(_say(speaker, "what_if", changes=one.supposed), "bold yellow")
+    if one.trigger:
+        yield Line(f"{_say(speaker, f'happened.{one.trigger}')}: {outcome}{key}", _HEAD)
+        yield Line(_say(speaker, "happened.at", date=speaker.date_time(one.received_at)), _QUIET)
+        return
+    would = _say(speaker, "would") + " " if not one.journal_id or one.supposed else ""
     yield Line(f"{would}{outcome}{key}", _HEAD)
     if one.reason:
         yield Line(_say(speaker, "reason", reason=_word(speaker, "reason", one.reason)))

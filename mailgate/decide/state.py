@@ -59,7 +59,7 @@ def opened(opening: OpenTicket, facts: Facts, book: Book, ticket_id: int = 0, ke
 
 def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: Book) -> TicketFacts:
     """The ticket once these actions are done; those that change nothing on it are passed over."""
-    is_new, due_is_set = ticket.created_at == facts.now, False
+    is_new, due_is_set, version = ticket.created_at == facts.now, False, ticket.version
     for action in actions:
         if isinstance(action, SetStatus):
             ticket = _status(ticket, action, facts, book)
@@ -81,7 +81,7 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
                 ticket = replace(ticket, participants=(*ticket.participants, new))
         elif isinstance(action, SetRequester):
             ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
-    return ticket
+    return ticket if ticket.version == version else replace(ticket, version=version + 1)  # one change, one version
 
 
 def category_of(status: str, book: Book) -> str:

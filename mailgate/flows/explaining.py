@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from mailgate.decide.decide import decide
+from mailgate.decide.facts import Facts
+from mailgate.errors import DataError
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.gather import Batch, mail_facts
 from mailgate.flows.reading import Reading
 from mailgate.flows.record import to_json
+from mailgate.flows.replaying import recalled
 from mailgate.flows.site import Site
+from mailgate.flows.supposing import suppose
 from mailgate.flows.telling import Telling
 from mailgate.mail.envelope import Received
-from store import journal, outbox, tickets
+from mailgate.mail.limits import MailLimits
+from store import happenings, journal, outbox, tickets
 from store.journal import ClaimedMail
 from store.vocabulary import Outcome
 
@@ -31,6 +37,7 @@ from store.vocabulary import Outcome
 class Explained:
     """One mail and why it became what it became. journal_id 0: a file. record None: none was kept, `detail` says why.
 
+    trigger: action | timer | due where no mail came. supposed: what was changed for `--what-if`.
     key: of the ticket it belongs to; for a file, of the ticket it would have opened or changed.
     """
 
@@ -46,16 +53,21 @@ class Explained:
     key: str
     duplicate_of: int | None
     record: dict[str, Any] | None
+    trigger: str = ""
+    supposed: str = ""
+    facts: Facts | None = None  # of a file
 
 
 def stored(connection: Connection, name: str) -> list[Explained]:
-    """The mails that are named: a ticket's key (all of its mails), a Message-ID, or the id of a journal row.
+    """What is named: a ticket's key (all that happened to it), a Message-ID, or the id of a journal row.
 
     A Message-ID of ours leads to the mail that made us write it. Empty when there is none.
     """
     ticket = tickets.by_key(connection, name)
     if ticket is not None:
-        return [_stored(connection, row) for row in journal.of_ticket(connection, ticket.id)]
+        found = [_stored(connection, row) for row in journal.of_ticket(connection, ticket.id)]
+        found += [_happened(row, ticket.key) for row in happenings.of_ticket(connection, ticket.id)]
+        return sorted(found, key=lambda one: one.received_at)
     message_id = name.strip().strip("<>")
     rows = journal.by_message_id(connection, message_id)
     if not rows:
@@ -64,6 +76,44 @@ def stored(connection: Connection, name: str) -> list[Explained]:
         row = journal.by_id(connection, journal_id) if journal_id else None
         rows = [row] if row is not None else []
     return [_stored(connection, row) for row in rows]
+
+
+def what_if(
+    connection: Connection, site: Site, found: list[Explained], changes: Mapping[str, str], limits: MailLimits
+) -> list[Explained]:
+    """The same mails with something changed. Raises DataError for what cannot be supposed, or of which no facts are."""
+    answers = []
+    for one in found:
+        row = journal.by_id(connection, one.journal_id) if one.journal_id else None
+        facts = recalled(connection, site, row, limits) if row is not None else one.facts
+        if facts is None:
+            continue
+        facts, decision, plans, changed = suppose(connection, site, facts, changes)
+        record = json.loads(to_json(facts, decision, plans, changed, site.book().digest))
+        said = ", ".join(f"{name}={value}" for name, value in changes.items())
+        answers.append(
+            replace(
+                one,
+                outcome=str(decision.outcome),
+                reason=str(decision.reason),
+                detail=decision.why,
+                key=decision.thread.key if decision.ticket_id else "",
+                record=record,
+                supposed=said,
+            )
+        )
+    if not answers:
+        raise DataError("there is no mail here whose facts were kept; --what-if needs one")
+    return answers
+
+
+def _happened(row: Row[Any], key: str) -> Explained:
+    record = json.loads(row.record)
+    decision = record["decision"]
+    return Explained(
+        row.id, row.at, "", "", "", "", decision["outcome"], decision["reason"], decision["why"], key, None, record,
+        trigger=row.trigger,
+    )  # fmt: skip
 
 
 def _journal_id(name: str) -> int | None:
@@ -144,15 +194,15 @@ def _decided(connection: Connection, site: Site, mail: ClaimedMail, reading: Rea
     plans = Telling(connection, site, facts, decision, changed, said).tell()
     record = json.loads(to_json(facts, decision, plans, changed, site.book().digest))
     key = changed.ticket["key"] if changed.ticket else ""
-    return _answer(mail, reading, str(decision.outcome), str(decision.reason), decision.why, key, None, record)
+    return _answer(mail, reading, str(decision.outcome), str(decision.reason), decision.why, key, None, record, facts)
 
 
 def _answer(
     mail: ClaimedMail, reading: Reading, outcome: str, reason: str, detail: str, key: str, duplicate_of: int | None,
-    record: dict[str, Any] | None,
+    record: dict[str, Any] | None, facts: Facts | None = None,
 ) -> Explained:  # fmt: skip
     message = reading.message
     return Explained(
         0, mail.received_at, mail.road, mail.mail_from, message.subject, message.message_id or "", outcome, reason,
-        detail, key, duplicate_of, record,
+        detail, key, duplicate_of, record, facts=facts,
     )  # fmt: skip
