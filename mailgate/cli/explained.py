@@ -166,6 +166,12 @@ def _actions(actions: list[dict[str, Any]], names: _Names, speaker: Translator) 
         yield Line(f"  {number}. {_action(action, names, speaker)}")
 
 
+def actions_of(record: dict[str, Any], speaker: Translator) -> list[str]:
+    """The actions of a record, a sentence each."""
+    names = _Names(record["facts"])
+    return [_action(action, names, speaker) for action in record["decision"]["actions"]]
+
+
 def _action(action: dict[str, Any], names: _Names, speaker: Translator) -> str:
     """One action in a sentence; one that is not known here, by its name and values."""
     name = _CAPITAL.sub("_", action["action"]).lower()

@@ -68,7 +68,7 @@ def try_one(
         if config is not None:
             trial = replace(opened, site=_trial(opened, config))
             (shown,) = explain._of_file(trial, file, mail_from, rcpt or [])
-            differences = _differences(now, shown)
+            differences = _differences(now, shown, _speaker(opened))
         if json:
             print_json({"file": str(file), **explain._values(shown), "differences": differences})
             return
@@ -153,21 +153,23 @@ def _speaker(opened: House) -> Translator:
 # --- one mail ---------------------------------------------------------------------------------------------------------
 
 
-def _differences(now: Explained, then: Explained) -> list[dict[str, str]]:
+def _differences(now: Explained, then: Explained, speaker: Translator) -> list[dict[str, str]]:
     """What of outcome, actions and notices is otherwise."""
     found = []
     if (now.outcome, now.reason) != (then.outcome, then.reason):
         found.append({"what": "outcome", "old": now.outcome, "new": then.outcome})
-    for what, shown in (("action", _actions), ("notice", _notices)):
-        old, new = Counter(shown(now)), Counter(shown(then))
+    told = ("action", _actions(now, speaker), _actions(then, speaker)), ("notice", _notices(now), _notices(then))
+    for what, before, after in told:
+        old, new = Counter(before), Counter(after)
         found += [{"what": what, "old": one, "new": ""} for one in (old - new).elements()]
         found += [{"what": what, "old": "", "new": one} for one in (new - old).elements()]
     return found
 
 
-def _actions(one: Explained) -> list[str]:
-    actions = one.record["decision"]["actions"] if one.record else []
-    return [", ".join(f"{k}={v}" for k, v in action.items() if v not in (None, "", [], False)) for action in actions]
+def _actions(one: Explained, speaker: Translator) -> list[str]:
+    from mailgate.cli.explained import actions_of
+
+    return actions_of(one.record, speaker) if one.record else []
 
 
 def _notices(one: Explained) -> list[str]:

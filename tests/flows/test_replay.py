@@ -228,7 +228,7 @@ def test_rules_that_chase_each_other_end_and_the_history_says_so(house: House) -
         house.site,
         """
 - {name: a, when: ticket_opened, then: {set_status: com_cliente}}
-- {name: c, when: status_changed, if: {status: aberto}, then: {set_status: com_cliente}}
+- {name: c, when: status_changed, if: {status: aberto}, then: {set_status: com_cliente, stop: yes}}
 - {name: b, when: status_changed, if: {status: com_cliente}, then: {set_status: aberto}}
 """,
     )
