@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 import typing
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,11 @@ def test_the_words_inside_rows_are_there_too() -> None:
 
 def test_the_example_rules_in_the_docs_load() -> None:
     for block in re.findall(r"```yaml\n(.*?)```", RULES, re.DOTALL):
+        block = textwrap.dedent(block)
         if block.startswith("rules:"):
             model = schemas.FILES["rules"]
+        elif block.startswith("departments:"):
+            model = schemas.FILES["departments"]
         elif block.startswith("canned:"):
             model = schemas.FILES["notices"]
         elif block.startswith("initial:"):
