@@ -45,7 +45,7 @@ def carried_out(
     now = after(before, decision.actions, facts, book) if before is not None else None
     changed = _changed(facts, decision, before, now, opening is not None)
     nobody = cast(Connection, None)  # planning asks the database for nothing
-    return now, Telling(nobody, site, facts, decision, changed, Said()).plans()
+    return now, Telling(nobody, site, facts, decision, changed, Said()).supposed_plans()
 
 
 def _changed(

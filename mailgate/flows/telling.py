@@ -62,9 +62,16 @@ class Telling:
         return written
 
     def plans(self) -> list[Plan]:
-        """Who would be told, and who not and why; nothing is written."""
+        """Who is told, and who not and why; nothing is written."""
+        return self._switched(self._without_resting(plan(self._happened())))
+
+    def supposed_plans(self) -> list[Plan]:
+        """The same without asking the database which addresses rest: for what is only tried out."""
+        return self._switched(plan(self._happened()))
+
+    def _switched(self, planned: list[Plan]) -> list[Plan]:
+        """With those that notices.yaml switches off marked as such."""
         sends = self._site.sends
-        planned = self._without_resting(plan(self._happened()))
         return [p if sends(p.notice) else replace(p, suppressed="notices.yaml: off") for p in planned]
 
     def _without_resting(self, plans: list[Plan]) -> list[Plan]:
