@@ -12,7 +12,7 @@ from mailgate.errors import DataError, MailgateError
 
 if TYPE_CHECKING:
     from mailgate.app import House
-    from mailgate.flows.explaining import Explained
+    from mailgate.notify.explained import Explained
 
 app = typer.Typer()
 
@@ -38,8 +38,8 @@ def explain(
 
     Example: mailgate explain SUP-123
     """
-    from mailgate.cli.explained import lines_of
     from mailgate.i18n import Translations, best_language
+    from mailgate.notify.explained import lines_of
     from mailgate.resources import data_folder
 
     with house(config) as opened:
@@ -90,6 +90,7 @@ def _of_file(opened: House, path: Path, mail_from: str | None, rcpt: list[str]) 
     from mailgate.flows.reading import ReadJob
     from mailgate.ingest import pipe
     from mailgate.ingest.gate import GateRules
+    from mailgate.notify.explained import Explained
     from mailgate.opening import mail_limits
     from mailgate.yamltypes import bound
     from store.blobs import BlobFolder
@@ -108,7 +109,7 @@ def _of_file(opened: House, path: Path, mail_from: str | None, rcpt: list[str]) 
     try:
         pipe.check(received, GateRules(site.is_ours, mail_limits(settings), bound(most)))
     except MailgateError as error:
-        refused = explaining.Explained(
+        refused = Explained(
             0, received.received_at, str(received.road), received.envelope.mail_from, "", "", "refused", "", str(error),
             "", None, None,
         )  # fmt: skip

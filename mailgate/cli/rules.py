@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mailgate.app import House
-    from mailgate.flows.explaining import Explained
     from mailgate.flows.replaying import Replayed
     from mailgate.flows.site import Site
     from mailgate.i18n import Translator
+    from mailgate.notify.explained import Explained
 
 app = typer.Typer(no_args_is_help=True, help="Try other rules on a mail, or on what happened lately.")
 
@@ -58,7 +58,7 @@ def try_one(
     from dataclasses import replace
 
     from mailgate.cli import explain
-    from mailgate.cli.explained import lines_of
+    from mailgate.notify.explained import lines_of
 
     if not file.is_file():
         raise DataError(f"there is no file {file}")
@@ -167,7 +167,7 @@ def _differences(now: Explained, then: Explained, speaker: Translator) -> list[d
 
 
 def _actions(one: Explained, speaker: Translator) -> list[str]:
-    from mailgate.cli.explained import actions_of
+    from mailgate.notify.explained import actions_of
 
     return actions_of(one.record, speaker) if one.record else []
 

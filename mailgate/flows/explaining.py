@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -28,34 +27,10 @@ from mailgate.flows.supposing import suppose
 from mailgate.flows.telling import Telling
 from mailgate.mail.envelope import Received
 from mailgate.mail.limits import MailLimits
+from mailgate.notify.explained import Explained
 from store import happenings, journal, outbox, tickets
 from store.journal import ClaimedMail
 from store.vocabulary import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """One mail and why it became what it became. journal_id 0: a file. record None: none was kept, `detail` says why.
-
-    trigger: action | timer | due where no mail came. supposed: what was changed for `--what-if`.
-    key: of the ticket it belongs to; for a file, of the ticket it would have opened or changed.
-    """
-
-    journal_id: int
-    received_at: datetime
-    road: str
-    mail_from: str
-    subject: str
-    message_id: str
-    outcome: str
-    reason: str
-    detail: str
-    key: str
-    duplicate_of: int | None
-    record: dict[str, Any] | None
-    trigger: str = ""
-    supposed: str = ""
-    facts: Facts | None = None  # of a file
 
 
 def stored(connection: Connection, name: str) -> list[Explained]:
@@ -65,9 +40,7 @@ def stored(connection: Connection, name: str) -> list[Explained]:
     """
     ticket = tickets.by_key(connection, name)
     if ticket is not None:
-        found = [_stored(connection, row) for row in journal.of_ticket(connection, ticket.id)]
-        found += [_happened(row, ticket.key) for row in happenings.of_ticket(connection, ticket.id)]
-        return sorted(found, key=lambda one: one.received_at)
+        return of_ticket(connection, ticket.id, ticket.key)
     message_id = name.strip().strip("<>")
     rows = journal.by_message_id(connection, message_id)
     if not rows:
@@ -76,6 +49,13 @@ def stored(connection: Connection, name: str) -> list[Explained]:
         row = journal.by_id(connection, journal_id) if journal_id else None
         rows = [row] if row is not None else []
     return [_stored(connection, row) for row in rows]
+
+
+def of_ticket(connection: Connection, ticket_id: int, key: str) -> list[Explained]:
+    """All that happened to a ticket, oldest first."""
+    found = [_stored(connection, row) for row in journal.of_ticket(connection, ticket_id)]
+    found += [_happened(row, key) for row in happenings.of_ticket(connection, ticket_id)]
+    return sorted(found, key=lambda one: one.received_at)
 
 
 def what_if(

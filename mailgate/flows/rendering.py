@@ -15,8 +15,10 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from mailgate.authn.sign import Signer
+from mailgate.flows import explaining
 from mailgate.flows.site import Site
 from mailgate.notify.compose import Composer
+from mailgate.notify.explained import Explained
 from mailgate.notify.views import CommentView, FileView, Head, NewsView, NoticeView
 from store import outbox, tickets
 from store.blobs import BlobFolder
@@ -29,6 +31,9 @@ class FileRef:
 
     sha256: str
     index: int
+
+
+_MOST_EXPLAINED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         rests_until=_instant(body.get("rests_until")),
         reason=body.get("reason", ""),
         event=body.get("event", ""),
+        explained=_explained(connection, row) if body.get("explain") else (),
         news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),
         refused=tuple((why, name) for why, name in body.get("refused", ())),
         organisation=body.get("organisation", ""),
@@ -213,6 +219,12 @@ def _related(connection: Connection, row: Row[Any], notice: Notice) -> tuple[str
     opened = tickets.opened_by(connection, row.person_id, since)
     acknowledged = outbox.acknowledged(connection, row.recipient, since)
     return tuple(r.key for r in opened if r.id not in acknowledged)
+
+
+def _explained(connection: Connection, row: Row[Any]) -> tuple[Explained, ...]:
+    """The decisions about the ticket's last mails, without the one that asks."""
+    found = explaining.of_ticket(connection, row.ticket_id, "") if row.ticket_id is not None else []
+    return tuple(one for one in found if one.journal_id != row.journal_id)[-_MOST_EXPLAINED:]
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -301,6 +301,7 @@ class Telling:
             body |= {"reason": reason, "problem": word, "commands": list(changed.refused.commands)}
         if changed.report is not None and planned.notice is Notice.COMMAND_DONE:
             body["commands"] = list(changed.report.commands)
+            body["explain"] = changed.report.what == "why"
         if changed.asked is not None and planned.notice is Notice.CONFIRM:
             body["reason"] = changed.asked.why
             body["news"] = [[n.kind, n.who, _iso(n.at), self._news(n, language)] for n in self._facts.news]

@@ -27,6 +27,7 @@ from mailgate.errors import ConfigError, Mistake
 from mailgate.i18n import Translations, Translator
 from mailgate.mail.build import OutFile, build
 from mailgate.notify import lines
+from mailgate.notify.explained import lines_of
 from mailgate.notify.extras import Button, buttons, deadlines, mean, span, view_action
 from mailgate.notify.pictures import Placed, place
 from mailgate.notify.views import (
@@ -296,6 +297,7 @@ def _context(
         "count": len(view.rows),
         "overdue": sum(one.overdue for one in view.rows),
         "has_due": any(one.due_at for one in view.rows),
+        "explanation": [line.text for one in view.explained for line in lines_of(one, translator)],
     }
 
 

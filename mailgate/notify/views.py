@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailgate.notify.explained import Explained
+
 
 @dataclass(frozen=True, slots=True)
 class CompanyView:
@@ -131,6 +133,7 @@ class NoticeView:
     reason: str = ""  # why, as a key of the texts: confirm unproven|way|ambiguous|collision; command_error unknown|…
     news: tuple[NewsView, ...] = ()
     rests_until: datetime | None = None  # until when the address that failed gets no notices
+    explained: tuple[Explained, ...] = ()  # why the ticket's mails became what they are, for an agent who asked
     related: tuple[str, ...] = ()
     unsubscribe: str = ""
     organisation: str = ""  # of the requester; shown to agents

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Table, event, func, select, update
@@ -37,6 +38,12 @@ LATER = DeliveryResult("deferred", 451, "4.3.0", "try later", "relay:25")
 REFUSED = DeliveryResult("failed", 550, "5.1.1", "no such user", "relay:25")
 
 Answer = Callable[[Outgoing], DeliveryResult]
+
+
+@cache
+def _composer() -> Composer:
+    """Compiled once: it takes a second, and nothing in it changes."""
+    return Composer(data_folder("templates"), Translations.load(data_folder("templates") / "translations"))
 
 
 @dataclass(frozen=True)
@@ -114,8 +121,7 @@ class Story(House):
 
     def claimed(self, owner: str) -> list[Outgoing]:
         """Claim and render what is due."""
-        composer = Composer(data_folder("templates"), Translations.load(data_folder("templates") / "translations"))
-        renderer = Renderer(composer, self.site.blobs, None)
+        renderer = Renderer(_composer(), self.site.blobs, None)
 
         def submit(job: Job) -> Future[Any]:
             self.rendered += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from email import message_from_bytes
 
 import pytest
 
@@ -214,3 +215,18 @@ def test_what_a_customer_passes_on_stays_the_customers_own(story: Story) -> None
     story.receive(plain_mail(ANA, SUPPORT, "Fwd: Boleto não abre", _PASSED_ON))
     assert story.ticket("SUP-1").requester_address == ANA[1]
     assert story.rows(PARTICIPANT) == []
+
+
+def test_why_is_answered_with_the_decision(opened: Story) -> None:
+    """I1: the agent gets what `mailgate explain` says, in his language, and nobody else anything."""
+    opened.agent_answers("SUP-1", "#porque")
+    assert opened.told()[2:] == [("COMMAND_DONE", BRUNO[1])]
+    (sent,) = [s for s in opened.deliver() if b"COMMAND_DONE" in s.raw or s.recipient == BRUNO[1]][-1:]
+    text = message_from_bytes(sent.raw).get_payload(0).get_payload(decode=True).decode()  # type: ignore[union-attr]
+    for words in (
+        "Quem escreveu",
+        "Ana Souza (ana@cliente.test), cliente",
+        "O que as regras disseram",
+        "Quem foi avisado",
+    ):
+        assert words in text, text

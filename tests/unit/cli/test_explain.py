@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from mailgate.cli import phrases
 from mailgate.i18n import Translations, Translator
-from mailgate.notify import plan
+from mailgate.notify import phrases, plan
 from mailgate.people.visibility import Standing, may_comment
 from mailgate.resources import data_folder
 from tests.unit.cli.conftest import BRUNO, Shell
@@ -131,8 +130,8 @@ class TestFile:
 def test_there_are_words_for_every_action_and_outcome() -> None:
     import typing
 
-    from mailgate.cli.explained import _CAPITAL
     from mailgate.decide.decision import Action
+    from mailgate.notify.explained import _CAPITAL
     from store.vocabulary import HeldReason, Outcome, Road, Role
 
     texts = YAML(typ="safe").load((data_folder("templates") / "translations/pt-BR.yaml").read_text(encoding="utf-8"))

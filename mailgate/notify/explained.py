@@ -10,17 +10,39 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mailgate.cli import explainwords
-from mailgate.cli.phrases import reason
 from mailgate.i18n import Translator
-
-if TYPE_CHECKING:
-    from mailgate.flows.explaining import Explained
+from mailgate.notify import explainwords
+from mailgate.notify.phrases import reason
 
 _HEAD, _TITLE, _GOOD, _QUIET = "bold", "bold cyan", "green", "dim"
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One mail and why it became what it became. journal_id 0: a file. record None: none was kept, `detail` says why.
+
+    trigger: action | timer | due where no mail came. supposed: what was changed for `--what-if`.
+    key: of the ticket it belongs to; for a file, of the ticket it would have opened or changed.
+    """
+
+    journal_id: int
+    received_at: datetime
+    road: str
+    mail_from: str
+    subject: str
+    message_id: str
+    outcome: str
+    reason: str
+    detail: str
+    key: str
+    duplicate_of: int | None
+    record: dict[str, Any] | None
+    trigger: str = ""
+    supposed: str = ""
+    facts: Any = None  # `decide`'s Facts, of a file
 
 
 @dataclass(frozen=True, slots=True)
