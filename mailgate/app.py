@@ -181,6 +181,8 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         due_at=lambda at, query: _due_at(shelf.company, at, query),
         due_in=lambda at, amount: shelf.company.sla.calendar.add(at, work_amount(amount)),
         timer_at=lambda at, amount: _timer_at(shelf.company, at, amount),
+        after_pause=lambda due, since, until: shelf.company.sla.calendar.after_pause(due, since, until),
+        next_check_at=lambda at, query: _next_check_at(shelf.company, at, query),
         random=random.random,
         addresses=support_addresses(settings),
         policy=_policy(settings),
@@ -255,6 +257,14 @@ def _company_view(settings: Settings) -> CompanyView:
 def _due_at(company: Company, at: datetime, query: SlaQuery) -> datetime | None:
     target = company.sla.target(priority=query.priority, topic=query.topic, department=query.department)
     return company.sla.calendar.add(at, target.first_check) if target is not None else None
+
+
+def _next_check_at(company: Company, at: datetime, query: SlaQuery) -> datetime | None:
+    """When an answered ticket is looked at again; None where the company's targets say nothing of it."""
+    target = company.sla.target(priority=query.priority, topic=query.topic, department=query.department)
+    if target is None or target.next_check is None:
+        return None
+    return company.sla.calendar.add(at, target.next_check)
 
 
 def _timer_at(company: Company, at: datetime, amount: str) -> datetime:

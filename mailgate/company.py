@@ -33,13 +33,18 @@ from mailgate.errors import ConfigError, Mistake
 from mailgate.limit_settings import Limits
 from mailgate.rules import book as rulebook
 from mailgate.rules.book import RuleBook, RulesFile
-from mailgate.tickets import workflow as states
-from mailgate.tickets.workflow import Workflow, WorkflowFile
+from mailgate.tickets import forms
+from mailgate.tickets import problems as states
+from mailgate.tickets.states import WorkflowFile
+from mailgate.tickets.workflow import Workflow
 from mailgate.yamlfile import Document, did_you_mean
 from mailgate.yamltypes import text_in
 from scheduler.worktime import Amount, BusinessDays, Calendar, holiday_check
 
 M = TypeVar("M", bound=BaseModel)
+#: Whether a rating can be asked for, and a telephone reached: until then `check` says that the workflow's wish waits.
+SURVEYS = False
+WHATSAPP = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +239,8 @@ def read_company(
     _cross_check(shelf, workflow, rules, sla, topics, every if own_departments is not None else None, notices, webhooks)
     if rules is not None:
         shelf.say("rules", rulebook.doubts(rules, agents), warning=True)
+    if workflow is not None and not any(not mistake.warning for mistake in shelf.mistakes):
+        shelf.say("workflow", _workflow_doubts(workflow, agents), warning=True)
     if any(not mistake.warning for mistake in shelf.mistakes):
         return None, shelf.mistakes
     assert workflow and rules and sla and topics and people and notices and calendar  # noqa: PT018 (None has a mistake)
@@ -248,6 +255,17 @@ def read_company(
         shelf.digest(),
     )
     return company, shelf.mistakes
+
+
+def _workflow_doubts(workflow: WorkflowFile, agents: Collection[str]) -> list[rulebook.Problem]:
+    """What the workflow asks for and the gateway cannot do yet, or not for anybody it knows."""
+    found = states.doubts(workflow, surveys=SURVEYS, whatsapp=WHATSAPP)
+    known = {agent.lower() for agent in agents}
+    for location, name in states.assignees(workflow):
+        if name.lower() not in known:
+            reason = f"`assign: {name}`: no such agent in mailgate.yaml{did_you_mean(name, agents)}"
+            found.append((location, reason))
+    return found
 
 
 def _departments(file: DepartmentsFile | None, named: Collection[str]) -> dict[str, Department]:
@@ -285,6 +303,8 @@ def _cross_check(
     webhooks: Collection[str] | None,
 ) -> None:
     """Names that one file uses and another defines; skipped where the other could not be read."""
+    if workflow is not None:
+        shelf.say("workflow", _guard_problems(workflow, topics, departments))
     if topics is not None:
         shelf.say("topics", _topic_problems(topics, departments))
     if sla is not None and topics is not None and departments is not None:
@@ -296,6 +316,21 @@ def _cross_check(
             list(workflow.states), list(departments), list(topics.topics), reachable, replies, webhooks
         )
         shelf.say("rules", rulebook.problems(rules, known))
+
+
+def _guard_problems(
+    workflow: WorkflowFile, topics: TopicsFile | None, departments: dict[str, Department] | None
+) -> list[rulebook.Problem]:
+    """Topics and departments that a transition's `if` names and nobody defines."""
+    found: list[rulebook.Problem] = []
+    known = {"topic": topics.topics if topics is not None else None, "department": departments}
+    for index, one in enumerate(workflow.transitions):
+        for what, words in one.if_.names().items() if one.if_ is not None else ():
+            names = known[what]
+            if names is not None:
+                location = ("transitions", index, "if", what)
+                found += [(location, _missing(word, what, names)) for word in words if word not in names]
+    return found
 
 
 def _missing(word: str, what: str, names: Collection[str]) -> str:
@@ -310,13 +345,7 @@ def _topic_problems(topics: TopicsFile, departments: dict[str, Department] | Non
         for index, name in enumerate(topic.departments):
             if departments is not None and name not in departments:
                 found.append((("topics", key, "departments", index), _missing(name, "department", departments)))
-        fields = [one.key for one in topic.fields]
-        for index, one in enumerate(topic.fields):
-            if one.if_ is not None and one.if_.field not in fields:
-                location = ("topics", key, "fields", index, "if", "field")
-                found.append((location, _missing(one.if_.field, "field", fields)))
-            if one.kind == "choice" and not one.choices:
-                found.append((("topics", key, "fields", index), f"`{one.key}` is a choice and needs `choices`"))
+        found += [(("topics", key, *location), reason) for location, reason in forms.problems(topic.fields)]
     return found
 
 

@@ -128,18 +128,21 @@ class SlaFile(Section):
 
 
 class FieldIf(Section):
-    """A field is asked for only when another has this value."""
+    """A field is asked for only when another, further up, has this value, or one of these."""
 
     field: Key
-    is_: Annotated[str, Field(alias="is")]
+    is_: Annotated[Words, Field(alias="is", min_length=1)]
 
 
 class FormField(Section):
-    """One field of a topic's form."""
+    """One field of a topic's form, on a page and as a line to fill in by mail; `tickets.forms` reads it.
+
+    A `file` is filled in by any attachment.
+    """
 
     key: Key
     label: Texts
-    kind: Literal["text", "long_text", "choice", "yes_no", "phone", "number", "date"] = "text"
+    kind: Literal["text", "long_text", "choice", "yes_no", "phone", "number", "date", "file"] = "text"
     required: YesNo = False
     choices: tuple[str, ...] = ()
     help: Texts = Field(default_factory=dict)
@@ -225,12 +228,19 @@ class DepartmentsFile(Section):
 
 
 class Visibility(Section):
-    """Who sees which tickets by default, by the customer's role."""
+    """Who sees which tickets by default, by the customer's role.
+
+    managers_own: whether other managers of the organisation see a manager's own tickets. choices: what a requester may
+    choose for one ticket. sharing_needs_permission: sharing it later is for contacts who were given it.
+    """
 
     default: Literal["own", "organisation", "network"] = "own"
     light: Literal["own", "organisation", "network"] = "own"
     master: Literal["own", "organisation", "network"] = "organisation"
     manager: Literal["own", "organisation", "network"] = "organisation"
+    managers_own: Literal["private", "public"] = "public"
+    choices: Annotated[tuple[Literal["network", "private", "branches", "public"], ...], OrOne()] = ()
+    sharing_needs_permission: YesNo = False
 
 
 class PeopleFile(Section):

@@ -18,6 +18,28 @@ FILE_NAME = "mailgate.yaml"
 MAC_KEY = "mac.key"
 KEY_BYTES = 32
 
+#: Lines of the example that a preset's company writes otherwise.
+_OF_PRESET: dict[str, tuple[tuple[str, str], ...]] = {
+    "provedor": (("key: {prefix: SUP, label: ticket}", "key: {prefix: SUP, label: protocolo}"),),
+    "zetti": (
+        ("guests: yes\n", "guests: held\n"),
+        (
+            "  - {address: suporte@example.com, department: suporte, plus: yes}\n",
+            "  - {address: suporte@example.com, department: pdv-orcamento, plus: yes}\n"
+            "  - {address: compras@example.com, department: compras-estoque, plus: yes}\n"
+            "  - {address: financeiro@example.com, department: financeiro-fiscal, plus: yes}\n"
+            "  - {address: cobranca@example.com, department: administrativo, plus: yes}\n"
+            "  - {address: comercial@example.com, department: comercial, plus: yes}\n",
+        ),
+        (
+            "  - {name: Bruno, address: bruno@example.com, departments: [suporte], role: admin}\n",
+            "  - name: Bruno\n    address: bruno@example.com\n"
+            "    departments: [pdv-orcamento, compras-estoque, financeiro-fiscal, administrativo, comercial]\n"
+            "    role: admin\n",
+        ),
+    ),
+}
+
 
 def presets() -> list[str]:
     """The names of the presets that ship."""
@@ -42,7 +64,8 @@ def write_configuration(folder: Path, preset: str) -> list[Path]:
     preset_folder(preset)
     target = folder / FILE_NAME
     text = (data_folder("config") / "mailgate.example.yaml").read_text(encoding="utf-8")
-    text = text.replace("\npreset: centrium\n", f"\npreset: {preset}\n")
+    for usual, own in (("\npreset: centrium\n", f"\npreset: {preset}\n"), *_OF_PRESET.get(preset, ())):
+        text = text.replace(usual, own)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _create(target, text)

@@ -18,7 +18,7 @@ from mailgate.companyfiles import DepartmentsFile, NoticesFile, PeopleFile, SlaF
 from mailgate.resources import data_folder
 from mailgate.rules.book import RulesFile
 from mailgate.settings import Settings
-from mailgate.tickets.workflow import WorkflowFile
+from mailgate.tickets.states import WorkflowFile
 
 FILES: dict[str, type[BaseModel]] = {
     "mailgate": Settings,

@@ -97,6 +97,15 @@ class Calendar:
         at += timedelta(hours=hours)
         return self._add_days(at, business_days) if business_days else at
 
+    def after_pause(self, due: datetime, since: datetime, until: datetime) -> datetime:
+        """A due time after the count stood still from `since` to `until`: the working time that was left, from then on.
+
+        One that had passed before the pause stays as it is: it was missed. All aware UTC.
+        """
+        if due <= since or until <= since:
+            return due
+        return self.add(until, self.between(since, due))
+
     def _add_days(self, start: datetime, days: int) -> datetime:
         local = start.astimezone(self.zone)
         day, clock = local.date(), local.time()

@@ -38,6 +38,12 @@ def claim_due(connection: Connection, owner: str, now: datetime, lease: timedelt
     return list(connection.execute(select(TIMER).where(TIMER.c.id.in_(ids)).order_by(TIMER.c.due_at)))
 
 
+def armed(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """The armed timers of a ticket, soonest first."""
+    wanted = select(TIMER).where(TIMER.c.ticket_id == ticket_id, TIMER.c.state == TimerState.ARMED)
+    return list(connection.execute(wanted.order_by(TIMER.c.due_at, TIMER.c.id)))
+
+
 def settle(connection: Connection, timer_id: int, owner: str, state: TimerState, now: datetime) -> bool:
     """End an armed timer; False when it was taken over or cancelled meanwhile."""
     return (

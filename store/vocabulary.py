@@ -111,12 +111,12 @@ class Notice(StrEnum):
     N19 = "N19"  # to agents
     N20 = "N20"  # not accepted, and how to mend it
     CONFIRM = "CONFIRM"  # to the agent: your answer waits for your word
-    COMMAND_DONE = "COMMAND_DONE"  # to the agent: what his commands did
     COMMAND_ERROR = "COMMAND_ERROR"  # to the agent: nothing was sent, this is the list
     DELIVERY_FAILED = "DELIVERY_FAILED"  # to the agent: the customer's server refused
     ACK_DIGEST = "ACK_DIGEST"  # to a verified sender beyond the cap: one mail naming all numbers
-    FILES = "FILES"  # to a customer: these files of your answer were not taken, and how to send them
     # The place in this list stands in reply addresses and Message-IDs that are out: only add at the end.
+    COMMAND_DONE = "COMMAND_DONE"  # to the agent: what his commands did
+    FILES = "FILES"  # to a customer: these files of your answer were not taken, and how to send them
     N7 = "N7"  # an agent asks for information
     N8 = "N8"  # reminder to answer
     N9 = "N9"  # nobody answered: the customer is asked to confirm, and told when it closes

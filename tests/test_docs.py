@@ -18,7 +18,8 @@ from mailgate.rules.book import Rule, When
 from mailgate.rules.conditions import Condition
 from mailgate.sections import Oauth
 from mailgate.settings import Settings
-from mailgate.tickets.workflow import ACTS, Status, Transition, Trigger
+from mailgate.tickets.acts import ACTS
+from mailgate.tickets.states import Status, Transition, Trigger
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = (ROOT / "docs/settings.md").read_text(encoding="utf-8")

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailgate.decide.author import who
 from mailgate.decide.common import agent_answers, decision_of, said, status_after
-from mailgate.decide.decision import Action, Assign, AuthorFinding, Decision, Intent, OpenTicket, Remark, ThreadChoice
+from mailgate.decide.decision import (
+    Action,
+    Assign,
+    AuthorFinding,
+    Decision,
+    Intent,
+    OpenTicket,
+    Remark,
+    SetStatus,
+    ThreadChoice,
+)
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
+from mailgate.decide.followup import after_closing
+from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book, Ruling, rule
 from store.vocabulary import CommentKind, Outcome, Role
 
@@ -19,12 +33,19 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     if action.verb == "rate":
         return _action_rates(facts, action, author, thread, book)
     if action.role is Role.CUSTOMER:
+        if action.verb == "finalize":
+            return _customer_finalizes(facts, action, author, ticket, thread, book)
         if ticket.category == "closed":
-            return _action_follows_up(facts, action, author, ticket, book)
+            closed = replace(thread, kind="follow_up", why=f"{ticket.key} is closed")
+            thread, refused = after_closing(facts, author, closed, book)
+            if refused:
+                return decision_of(facts, Outcome.REJECTED, "follow_up", refused, thread, author)
+            if thread.kind == "follow_up":
+                return _action_follows_up(facts, action, author, ticket, thread, book)
         comment = said(CommentKind.COMMENT, action, author)
         ruling = rule(book, "customer_commented", facts, author, ticket)
         actions: tuple[Action, ...] = (
-            comment, *status_after(ticket, ruling, "customer.reply", Role.CUSTOMER, book)
+            comment, *status_after(facts, author, ticket, ruling, "customer.reply", book)
         )  # fmt: skip
         return decision_of(
             facts, Outcome.COMMENTED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions
@@ -50,6 +71,20 @@ def _action_rates(
     )  # fmt: skip
 
 
+def _customer_finalizes(
+    facts: Facts, action: ActionFacts, author: AuthorFinding, ticket: TicketFacts, thread: ThreadChoice, book: Book
+) -> Decision:
+    """The customer says that it is done; his word beats what rules would make of the text with it."""
+    transition = book.workflow.transition(ticket.status, "customer.finalize", situation(facts, author, ticket))
+    if transition is None or transition.to is None:
+        why = f"the workflow lets no customer finalise a ticket in status {ticket.status}"
+        return decision_of(facts, Outcome.COMMAND, "cancelled", why, thread, author)
+    comment = (said(CommentKind.COMMENT, action, author),) if action.text.strip() else ()
+    actions = (*comment, SetStatus(transition.to, "transition customer.finalize", Role.CUSTOMER))
+    outcome = Outcome.COMMENTED if comment else Outcome.COMMAND
+    return decision_of(facts, outcome, "", thread.why, thread, author, actions=actions)
+
+
 def _action_opens(facts: Facts, action: ActionFacts, author: AuthorFinding, book: Book) -> Decision:
     requester = facts.sender
     assert requester is not None
@@ -66,7 +101,7 @@ def _action_opens(facts: Facts, action: ActionFacts, author: AuthorFinding, book
 
 
 def _action_follows_up(
-    facts: Facts, action: ActionFacts, author: AuthorFinding, ticket: TicketFacts, book: Book
+    facts: Facts, action: ActionFacts, author: AuthorFinding, ticket: TicketFacts, thread: ThreadChoice, book: Book
 ) -> Decision:
     opening = OpenTicket(
         requester_address=author.address, requester_name=author.name, subject=ticket.subject,
@@ -74,7 +109,6 @@ def _action_follows_up(
         language=ticket.language, address=ticket.address, verified=author.verified, channel=action.channel,
         follow_up_of=ticket.id,
     )  # fmt: skip
-    thread = ThreadChoice("follow_up", ticket.id, ticket.key, action.channel, f"{ticket.key} is closed")
     ruling = rule(book, "ticket_opened", facts, author, None, opening)
     actions = (opening, said(CommentKind.COMMENT, action, author), *ruling.actions)
     return decision_of(facts, Outcome.OPENED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions)

@@ -28,6 +28,7 @@ from mailgate.decide.decision import (
 from mailgate.decide.facts import Facts, Forwarded, MailFacts
 from mailgate.decide.intent import listed
 from mailgate.decide.intent import read as read_intent
+from mailgate.decide.moving import situation
 from mailgate.decide.obey import obey, outsider
 from mailgate.decide.opening import open_ticket
 from mailgate.decide.ruling import Book, Ruling
@@ -38,15 +39,17 @@ def agent_mail(
     facts: Facts, mail: MailFacts, author: AuthorFinding, thread: ThreadChoice, received: Ruling, book: Book
 ) -> Decision:
     workflow, status = book.workflow, book.workflow.initial
-    if thread.kind == "existing":
-        status = chosen_ticket(facts, thread).status
+    ticket = chosen_ticket(facts, thread) if thread.kind == "existing" else None
+    if ticket is not None:
+        status = ticket.status
+    now = situation(facts, author, ticket) if ticket is not None else None
     language = (facts.agent.language if facts.agent else None) or facts.policy.locale
     intent = read_intent(
         mail.reply,
         workflow.find_status,
-        lambda target: workflow.can_set(status, target, "agent"),
+        lambda target: workflow.can_set(status, target, "agent", now),
         listed(workflow.labels(language).values(), language),
-        lambda trigger: workflow.target(status, trigger),
+        lambda trigger: workflow.target(status, trigger, now),
     )
     if thread.kind != "existing":
         return _agent_opens(facts, mail, author, thread, intent, received, book)

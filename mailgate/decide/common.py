@@ -17,6 +17,7 @@ from mailgate.decide.decision import (
     ThreadChoice,
 )
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
+from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book, Ruling, rule
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
@@ -35,15 +36,16 @@ NOWHERE = ThreadChoice("none", None, "", "", "")
 
 
 def status_after(
-    ticket: TicketFacts, ruling: Ruling, trigger: str, role: Role, book: Book, explicit: str = ""
-) -> tuple[Action, ...]:
+    facts: Facts, author: AuthorFinding, ticket: TicketFacts, ruling: Ruling, trigger: str, book: Book,
+    explicit: str = "",
+) -> tuple[Action, ...]:  # fmt: skip
     """What a comment does to the status: an explicit one beats a rule's, a rule's beats the workflow's own."""
     if explicit:
         others = tuple(a for a in ruling.actions if not isinstance(a, SetStatus))
-        return (SetStatus(explicit, "agent", role), *others)
+        return (SetStatus(explicit, str(author.role), author.role), *others)
     if any(isinstance(a, SetStatus) for a in ruling.actions):
         return ruling.actions
-    transition = book.workflow.transition(ticket.status, trigger)
+    transition = book.workflow.transition(ticket.status, trigger, situation(facts, author, ticket))
     if transition is not None and transition.to is not None:
         return (SetStatus(transition.to, f"transition {trigger}", Role.SYSTEM), *ruling.actions)
     return ruling.actions
@@ -79,7 +81,7 @@ def agent_answers(
     if public:
         ruling = rule(book, "agent_commented", facts, author, ticket)
         outcomes += ruling.outcomes
-        actions += status_after(ticket, ruling, "agent.reply", Role.AGENT, book, explicit)
+        actions += status_after(facts, author, ticket, ruling, "agent.reply", book, explicit)
     elif intent.status:
         actions.append(SetStatus(intent.status, "agent", Role.AGENT))
     if facts.agent is not None and facts.mail is not None and not public:

@@ -11,6 +11,7 @@ from mailgate.decide.chain import with_consequences
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import Facts
 from mailgate.decide.mail import by_mail
+from mailgate.decide.moving import started, with_acts
 from mailgate.decide.ruling import Book
 from mailgate.decide.timer import by_due_date, by_timer
 
@@ -25,4 +26,4 @@ def decide(facts: Facts, book: Book) -> Decision:
         decision = by_due_date(facts, book)
     else:
         decision = by_timer(facts, book)
-    return with_consequences(decision, facts, book)
+    return with_acts(with_consequences(started(decision, facts, book), facts, book), facts, book)

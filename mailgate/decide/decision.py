@@ -114,11 +114,12 @@ class AddComment:
 
 @dataclass(frozen=True, slots=True)
 class SetStatus:
-    """Set the status. by: rule, transition, agent, timer or customer, with its name."""
+    """Set the status. by: rule, transition, agent, timer or customer, with its name. again: it is entered anew."""
 
     status: str
     by: str
     role: Role
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +293,22 @@ class RuleNotice:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """A transition asks to tell the customer. what: a word of `tickets.acts.NOTICES`. channel: mail | whatsapp."""
+
+    what: str
+    by: str
+    channel: str = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class AskRating:
+    """A transition asks for the customer's rating."""
+
+    by: str
+
+
 Action = (
     OpenTicket
     | AddComment
@@ -314,6 +331,8 @@ Action = (
     | Remark
     | RefuseFiles
     | RuleNotice
+    | Tell
+    | AskRating
 )
 
 

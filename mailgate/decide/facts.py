@@ -170,7 +170,7 @@ class Forwarded:
 class ActionFacts:
     """What a person asked for on a page or at a terminal, already allowed to name this ticket.
 
-    verb: comment | reply | note | set_status | assign | open | confirm | rate. proof: how we know the person.
+    verb: comment | finalize | reply | note | set_status | assign | open | confirm | rate. proof: how we know him.
     """
 
     verb: str

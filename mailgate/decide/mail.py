@@ -10,6 +10,7 @@ from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.files import refusal
+from mailgate.decide.followup import after_closing
 from mailgate.decide.opening import open_ticket
 from mailgate.decide.replyto import from_reply_to
 from mailgate.decide.ruling import Book, Ruling, rule
@@ -26,6 +27,7 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
     thread = choose(facts, author)
     if (mail.kind == "auto_reply" or not mail.counts) and not (thread.kind == "new" and _may_be_news(mail)):
         return _automatic(facts, mail, author, thread)
+    thread, refused = after_closing(facts, author, thread, book)
     over = _over_limits(facts, author, thread)
     if over is not None:
         return over
@@ -34,6 +36,10 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
         outcome, reason = (Outcome.HELD, HeldReason.RULE) if received.hold else (Outcome.REJECTED, "rule")
         why = received.hold or received.reject
         return decision_of(facts, outcome, reason, why, thread, author, rules=received.outcomes)
+    if refused:
+        return decision_of(
+            facts, Outcome.REJECTED, "follow_up", refused, thread, author, rules=received.outcomes
+        )  # fmt: skip
     if author.role is Role.AGENT:
         return agent_mail(facts, mail, author, thread, received, book)
     if thread.kind == "existing":
@@ -155,7 +161,7 @@ def _customer_comment(
         author.person_id,
     )  # fmt: skip
     ruling = rule(book, "customer_commented", facts, author, after(ticket, received.actions, facts, book))
-    moved = status_after(ticket, ruling, "customer.reply", Role.CUSTOMER, book)
+    moved = status_after(facts, author, ticket, ruling, "customer.reply", book)
     refused = refusal(facts, book, ticket.topic, (*received.actions, *moved))
     actions = (comment, *refused, *received.actions, *moved)
     return decision_of(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mailgate.decide.decision import AskAgent, RefuseCommand, RefuseFiles, Report, ReturnedMail, RuleNotice
+from mailgate.decide.decision import AskAgent, RefuseCommand, RefuseFiles, Report, ReturnedMail, RuleNotice, Tell
 from mailgate.decide.facts import ContactFacts
 from mailgate.mail.message import Attachment, ParsedMessage
 from store.vocabulary import Role
@@ -48,5 +48,7 @@ class Changed:
     silent: bool = False  # nobody but the agent himself is told
     replies: list[int] = field(default_factory=list)  # comments that rules wrote to the requester
     forwards: list[str] = field(default_factory=list)  # addresses outside that get what was said
+    asked_to_tell: list[Tell] = field(default_factory=list)
+    asks_rating: bool = False
     timers: list[dict[str, str]] = field(default_factory=list)  # set and cancelled, for the record
     events: list[dict[str, Any]] = field(default_factory=list)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row
 
 from mailgate.decide.author import who
 from mailgate.decide.decide import decide
-from mailgate.decide.decision import Decision, ThreadChoice
+from mailgate.decide.decision import Decision, Remark, ThreadChoice
 from mailgate.decide.facts import ActionFacts
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows.effects import Effects, Said
@@ -59,6 +59,24 @@ def comment(
             "comment", Role.CUSTOMER, Channel.PORTAL, contact.id, contact.name, contact.address, via, text
         )
         return act(connection, site, action, ticket_id, contact.id, files)
+
+    return site.writer.call(work)
+
+
+def finalize(site: Site, ticket_id: int, contact_id: int, text: str = "", via: str = "portal") -> Done:
+    """A customer says that the ticket is done, with a word or without.
+
+    Raises NotAllowed for a contact who may not write and where the workflow has no such way from the ticket's status.
+    """
+
+    def work(connection: Connection) -> Done:
+        contact = people.contact(connection, contact_id)
+        if contact is None or not contact.active:
+            raise NotAllowed("this link belongs to nobody who may write")
+        action = ActionFacts(
+            "finalize", Role.CUSTOMER, Channel.PORTAL, contact.id, contact.name, contact.address, via, text
+        )
+        return act(connection, site, action, ticket_id, contact.id)
 
     return site.writer.call(work)
 
@@ -143,12 +161,18 @@ def act(
     contact_id: int | None,
     files: tuple[Attachment, ...] = (),
 ) -> Done:
-    """Decide about an action, carry it out and tell, in this transaction; the files' blobs are stored already."""
+    """Decide about an action, carry it out and tell, in this transaction; the files' blobs are stored already.
+
+    Raises DataError for a ticket that is gone, NotAllowed with a sentence for what the workflow does not take.
+    """
     site = site.pinned()
     facts = action_facts(connection, site, action, ticket_id, contact_id)
     if ticket_id is not None and not facts.tickets:
         raise DataError("this ticket is gone")
     decision = decide(facts, site.book())
+    refused = _refusal(decision)
+    if refused:
+        raise NotAllowed(refused)
     said = Said(attachments=files)
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
@@ -156,6 +180,14 @@ def act(
     assert changed.ticket is not None
     sent = sum(1 for p in plans if not p.suppressed)
     return Done(changed.ticket["key"], changed.ticket["id"], changed.comment_id, changed.ticket["status"], sent)
+
+
+def _refusal(decision: Decision) -> str:
+    """Why nothing of this is done: a closed ticket takes no answer, or the workflow has no such way; "" otherwise."""
+    if decision.outcome is Outcome.REJECTED or decision.reason == "cancelled":
+        return decision.why
+    stays = (a for a in decision.actions if isinstance(a, Remark) and a.kind == "not_moved")
+    return next((a.data["why"] for a in stays if a.data["by"] != "rule"), "")
 
 
 def send_link(site: Site, address: str, key: str) -> bool:

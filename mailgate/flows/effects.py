@@ -14,6 +14,7 @@ from mailgate.decide.decision import (
     AddComment,
     AddParticipant,
     AskAgent,
+    AskRating,
     Assign,
     BlockSender,
     CallWebhook,
@@ -33,10 +34,11 @@ from mailgate.decide.decision import (
     SetField,
     SetRequester,
     SetStatus,
+    Tell,
 )
 from mailgate.decide.facts import ContactFacts, Facts
 from mailgate.decide.state import pairs
-from mailgate.flows import rulework
+from mailgate.flows import duetimes, rulework
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
 from mailgate.flows.filerows import remarks, taken
@@ -126,6 +128,10 @@ class Effects:
             self._event("files_refused", Role.SYSTEM, "", {"comment_id": str(self.changed.comment_id), "files": files})
         elif isinstance(action, RuleNotice):
             self.changed.rule_notices.append(action)
+        elif isinstance(action, Tell):
+            self.changed.asked_to_tell.append(action)
+        elif isinstance(action, AskRating):
+            self.changed.asks_rating = True
         elif isinstance(action, Remark):
             self._event(action.kind, Role.SYSTEM, "", dict(action.data))
 
@@ -193,7 +199,7 @@ class Effects:
         if action.follow_up_of:
             data["follow_up_of"] = self._decision.thread.key
         self._event("opened", self._decision.author.role, self._decision.author.address, data)
-        self._arm_timers(action.status, now)
+        self._arm_timers(action.status)
 
     # --- what was said -----------------------------------------------------------------------------------------------
 
@@ -244,7 +250,8 @@ class Effects:
                 said_of_it = remarks(comment_id, message, rows)
                 if said_of_it:
                     self._event("mail_read", Role.SYSTEM, "", said_of_it)
-        self.changed.comment_id = comment_id
+        if action.role is not Role.SYSTEM or self.changed.comment_id is None:  # a rule's note is not what was said
+            self.changed.comment_id = comment_id
         if public:
             self.changed.public_comment_id = comment_id
             self.changed.comment_role = action.role
@@ -310,26 +317,29 @@ class Effects:
         ticket = self._ticket()
         old = self._changes.get("status", ticket["status"])
         workflow = self._site.book().workflow
-        if action.status == old or action.status not in workflow.states:
+        if action.status not in workflow.states or (action.status == old and not action.again):
             return
-        self._changes |= {
-            "status": action.status,
-            "category": str(workflow.category(action.status)),
-            "status_since": self._now,
-            "closed_at": self._now if workflow.category(action.status) is Category.CLOSED else None,
-        }
+        since = self._changes.get("status_since", ticket["status_since"])
+        due = self._changes.get("due_at", ticket["due_at"])
+        if due is not None and workflow.pauses(old):
+            self._changes["due_at"] = self._site.after_pause(due, since, self._now)
+        self._changes["status_since"] = self._now
         if action.role is Role.AGENT:
             self._changes["version"] = ticket["version"] + 1
-        self.changed.status_by = action.role
-        self.changed.status_why = action.by
-        actor = self._decision.author.address if action.role is not Role.SYSTEM else ""
-        data = {"from": old, "to": action.status, "by": action.by}
-        if action.role is Role.AGENT:
-            data["version"] = str(self._changes["version"])
-        self._event("status", action.role, actor, data)
+        if action.status != old:
+            category = workflow.category(action.status)
+            closed_at = self._now if category is Category.CLOSED else None
+            self._changes |= {"status": action.status, "category": str(category), "closed_at": closed_at}
+            self.changed.status_by = action.role
+            self.changed.status_why = action.by
+            actor = self._decision.author.address if action.role is not Role.SYSTEM else ""
+            data = {"from": old, "to": action.status, "by": action.by}
+            if action.role is Role.AGENT:
+                data["version"] = str(self._changes["version"])
+            self._event("status", action.role, actor, data)
         if timers.cancel(self._connection, ticket["id"], self._now):
             self.changed.timers.append({"cancelled": old})
-        self._arm_timers(action.status, self._now)
+        self._arm_timers(action.status)
 
     def _set_field(self, action: SetField) -> None:
         ticket = self._ticket()
@@ -383,7 +393,7 @@ class Effects:
 
     def _add_participant(self, action: AddParticipant) -> None:
         ticket = self._ticket()
-        person = self._contact_of(action.address, action.name)
+        person = rulework.contact_of(self._connection, self._site, action.address, action.name, self._now)
         if person.id == ticket["requester_id"] or not person.active or self._site.is_ours(person.address):
             return
         if people.add_participant(self._connection, ticket["id"], person.id, self._now):
@@ -393,7 +403,7 @@ class Effects:
 
     def _set_requester(self, action: SetRequester) -> None:
         ticket = self._ticket()
-        person = self._contact_of(action.address, action.name)
+        person = rulework.contact_of(self._connection, self._site, action.address, action.name, self._now)
         if person.id == ticket["requester_id"]:
             return
         data = {"from": ticket["requester_address"], "to": person.address, "by": action.by}
@@ -446,20 +456,8 @@ class Effects:
         data = {"journal_id": str(action.journal_id), "how": action.how}
         self._event("answer_resumed", Role.AGENT, self._decision.author.address, data)
 
-    def _contact_of(self, address: str, name: str) -> ContactFacts:
-        """The contact of an address that somebody of ours named, made if there is none."""
-        found = people.contact_for(
-            self._connection, self._site.ids.new(), normalise(address), name or address, None, self._now
-        )
-        return ContactFacts(
-            found.id, found.name, found.address, found.language, found.organisation_id, found.role, found.active
-        )
-
-    def _arm_timers(self, status: str, now: datetime) -> None:
-        ticket = self._ticket()
-        armed = self._site.book().workflow.timers_for(status)
-        rows = [rulework.timer_row(self._site, ticket["id"], status, timed, now) for timed in armed]
-        timers.arm(self._connection, rows)
+    def _arm_timers(self, status: str) -> None:
+        rows = duetimes.arm(self._connection, self._site, self._ticket()["id"], status, self._now)
         self.changed.timers += [{"name": r["name"], "due_at": r["due_at"].isoformat()} for r in rows]
 
     # --- the end -----------------------------------------------------------------------------------------------------
@@ -468,12 +466,16 @@ class Effects:
         ticket = self.changed.ticket
         if ticket is None:
             return
+        answered = self.changed.comment_role is Role.AGENT and not self.changed.opened
+        if answered and all(event["kind"] != "due" for event in self.changed.events):
+            self._changes |= duetimes.next_check(self._site, ticket | self._changes, self._now)
         if self._changes:
             self._changes["updated_at"] = self._now
             tickets.change(self._connection, ticket["id"], **self._changes)
             ticket.update(self._changes)
         if not self.changed.opened and self.changed.public_comment_id is not None:
             links.extend(self._connection, ticket["id"], self._now, self._now + self._site.lifetimes.access)
+            duetimes.said(self._connection, self._site, ticket, ticket["status"])
         rulework.call(self._connection, self._site, self._facts, ticket, self._webhooks)
         tickets.add_event(self._connection, self.changed.events)
 

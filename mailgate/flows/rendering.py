@@ -119,6 +119,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         previous=previous,
         participants=tuple(body.get("participants", ())),
         old_status=body.get("old_status", ""),
+        closes_at=_instant(body.get("closes_at")),
         waits_for_customer=body.get("category") == Category.WAITING,
         confirm_link=f"{site.base_url}/confirm/{confirm}" if confirm else "",
         commands=tuple(body.get("commands", ())),
@@ -132,6 +133,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         organisation=body.get("organisation", ""),
         requester_name=body.get("requester_name", ""),
         requester_address=body.get("requester_address", ""),
+        rating=bool(body.get("rating")),
         related=_related(connection, row, notice) or ((body["claims"],) if body.get("claims") else ()),
     )
     return RenderJob(view, _head(row, body, now), now, files)
@@ -164,11 +166,15 @@ def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
     )
 
 
+#: What says nothing of the comment that came with it.
+_WITHOUT_COMMENT = frozenset({Notice.N1, Notice.N4, Notice.N6, Notice.N8, Notice.ACK_DIGEST, Notice.FILES})
+
+
 def _comment(
     connection: Connection, site: Site, row: Row[Any], notice: Notice
 ) -> tuple[CommentView | None, tuple[FileRef, ...]]:
     """The comment that a notice tells, with its files; not for those that tell none."""
-    if row.comment_id is None or notice in (Notice.N1, Notice.N6, Notice.ACK_DIGEST, Notice.N4, Notice.FILES):
+    if row.comment_id is None or notice in _WITHOUT_COMMENT:
         return None, ()
     found = tickets.comment(connection, row.comment_id)
     if found is None or (row.recipient_role == Role.CUSTOMER and found.kind != CommentKind.COMMENT):
@@ -200,7 +206,12 @@ def _shown(comment: Row[Any]) -> str:
 
 def _previous(connection: Connection, row: Row[Any], comment: CommentView | None, notice: Notice) -> CommentView | None:
     """What the customer wrote last, quoted below an agent's answer."""
-    if notice is not Notice.N5 or comment is None or comment.role != Role.AGENT or row.ticket_id is None:
+    if (
+        notice not in (Notice.N5, Notice.N7, Notice.N10)
+        or comment is None
+        or comment.role != Role.AGENT
+        or row.ticket_id is None
+    ):
         return None
     found = tickets.last_public_comment(connection, row.ticket_id, Role.CUSTOMER, row.comment_id)
     if found is None:

@@ -12,27 +12,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailgate.decide.decision import CallWebhook, Forward, Reply
-from mailgate.decide.facts import Facts
+from mailgate.decide.facts import ContactFacts, Facts
 from mailgate.flows.hooks import filled, webhook_row
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment
-from mailgate.tickets.workflow import TimedTransition
-from store import tickets, webhooks
-from store.vocabulary import CommentKind, Role, TimerState
-
-
-def timer_row(site: Site, ticket_id: int, status: str, timed: TimedTransition, now: datetime) -> dict[str, Any]:
-    """A due time of a status that begins now."""
-    return {
-        "id": site.ids.new(),
-        "ticket_id": ticket_id,
-        "name": timed.name,
-        "status": status,
-        "since": timed.after.since,
-        "due_at": site.timer_at(now, timed.after.text),
-        "state": str(TimerState.ARMED),
-    }
+from store import people, tickets, webhooks
+from store.vocabulary import CommentKind, Role
 
 
 def reply(connection: Connection, site: Site, ticket: Mapping[str, Any], action: Reply, now: datetime) -> int:
@@ -86,3 +72,11 @@ def attachment_rows(site: Site, ticket_id: int, comment_id: int, files: Sequence
         }
         for file in files
     ]
+
+
+def contact_of(connection: Connection, site: Site, address: str, name: str, now: datetime) -> ContactFacts:
+    """The contact of an address that somebody of ours named, made if there is none."""
+    found = people.contact_for(connection, site.ids.new(), normalise(address), name or address, None, now)
+    return ContactFacts(
+        found.id, found.name, found.address, found.language, found.organisation_id, found.role, found.active
+    )

@@ -69,6 +69,8 @@ class Site:
     default_topic: Callable[[], str]
     null_sender: bool
     node: str
+    after_pause: Callable[[datetime, datetime, datetime], datetime]
+    next_check_at: Callable[[datetime, SlaQuery], datetime | None]
     retry: RetryPolicy
     lifetimes: Lifetimes = Lifetimes()
     attach_bytes: int = 10 * 1024 * 1024

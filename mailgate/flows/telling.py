@@ -16,14 +16,18 @@ from sqlalchemy import Connection, Row
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows.effects import Changed, Said
+from mailgate.flows.outlook import Outlook
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
 from mailgate.mail.subject import strip_prefixes, without_keys
 from mailgate.notify.plan import AckCaps, Cap, Happened, Person, Plan, plan
+from mailgate.tickets.acts import NOTICES
 from store import links, outbox, suppressions, tickets
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Role
 
-_FROM_PERSON = frozenset({Notice.N5, Notice.N2})
+#: A person's words travel in these: they come under his name, and arrive whatever notices.yaml says.
+_ANSWERS = frozenset({Notice.N5, Notice.N7, Notice.N10, Notice.N11, Notice.N12})
+_FROM_PERSON = _ANSWERS - {Notice.N11} | {Notice.N2}
 _SAYS_REFUSED = frozenset({Notice.N1, Notice.N19, Notice.FILES})
 #: How the reason of a notice begins that a resting address does not get.
 _RESTS = "the address gets no notices"
@@ -50,6 +54,7 @@ class Telling:
         self._noted: list[tuple[str, dict[str, Any]]] = []  # events about resting addresses
         self._believed = ""  # the resting address whose owner wrote
         self._not_sent: dict[str, Row[Any]] = {}  # by agent: the resting address that his answer did not go to
+        self._outlook = Outlook(connection, site)
 
     def tell(self) -> list[Plan]:
         """Write an outbox row for every notice that is not suppressed; all plans, for the record."""
@@ -63,16 +68,21 @@ class Telling:
 
     def plans(self) -> list[Plan]:
         """Who is told, and who not and why; nothing is written."""
-        return self._switched(self._without_resting(plan(self._happened())))
+        return [self._switched(p) for p in self._without_resting(plan(self._happened()))]
 
     def supposed_plans(self) -> list[Plan]:
         """The same without asking the database which addresses rest: for what is only tried out."""
-        return self._switched(plan(self._happened()))
+        return [self._switched(p) for p in plan(self._happened())]
 
-    def _switched(self, planned: list[Plan]) -> list[Plan]:
-        """With those that notices.yaml switches off marked as such."""
+    def _switched(self, planned: Plan) -> Plan:
+        """The plan as notices.yaml has it: an answer whose own notice is off goes as N5, for it must arrive."""
         sends = self._site.sends
-        return [p if sends(p.notice) else replace(p, suppressed="notices.yaml: off") for p in planned]
+        if sends(planned.notice) or planned.suppressed:
+            return planned
+        to_customer = planned.to.role is Role.CUSTOMER
+        if planned.notice in _ANSWERS and to_customer and self._changed.comment_role is Role.AGENT and sends(Notice.N5):
+            return replace(planned, notice=Notice.N5)
+        return replace(planned, suppressed="notices.yaml: off")
 
     def _without_resting(self, plans: list[Plan]) -> list[Plan]:
         """No notices to an address whose mails come back; an agent whose answer stays behind is told at once.
@@ -113,14 +123,17 @@ class Telling:
         tickets.add_event(self._connection, [event])
 
     def _note_missing(self, plans: list[Plan]) -> None:
-        """A ticket whose requester got no acknowledgement says so, for whoever wonders at it later."""
+        """A ticket whose requester got no acknowledgement, or no message by another channel, says so in its history."""
         ticket = self._changed.ticket
-        missing = next((p for p in plans if p.notice is Notice.N1 and p.suppressed), None)
-        if missing is not None and missing.suppressed.startswith(_RESTS):
-            return  # said already
-        if ticket is None or missing is None:
+        if ticket is None:
             return
-        self._add_event("not_told", {"notice": str(missing.notice), "why": missing.suppressed})
+        missing = next((p for p in plans if p.notice is Notice.N1 and p.suppressed), None)
+        if missing is not None and not missing.suppressed.startswith(_RESTS):  # of those that rest it is said already
+            self._add_event("not_told", {"notice": str(missing.notice), "why": missing.suppressed})
+        for one in self._changed.asked_to_tell:
+            if one.channel != "mail":
+                data = {"notice": str(NOTICES[one.what]), "channel": one.channel, "why": "no provider is set up"}
+                self._add_event("not_told", data)
 
     def write(self, plans: list[Plan]) -> list[Plan]:
         """Write an outbox row for each of these plans that is not suppressed."""
@@ -168,6 +181,8 @@ class Telling:
             commented=changed.comment_role,
             status_by=changed.status_by if moved else None,
             reopened=self._reopened,
+            notices=tuple(NOTICES[one.what] for one in changed.asked_to_tell if one.channel == "mail"),
+            always="status_changed" in workflow.always,
             no_answer=self._no_answer(),
             asked=self._agent_person(changed.asked.agent_id) if changed.asked else None,
             refused=self._agent_person(changed.refused.agent_id) if changed.refused else None,
@@ -329,27 +344,31 @@ class Telling:
             }
         in_reply_to, references = self._thread_of(ticket, planned)
         status = ticket["status"]
-        return body | {
-            "key": ticket["key"],
-            "number": ticket["number"],
-            "subject": _bare(ticket["subject"], site.policy.key_prefix),
-            "status": workflow.label(status, language),
-            "category": ticket["category"],
-            "old_status": workflow.label(changed.old_status, language) if changed.status_by else "",
-            "agent": ticket["agent_name"] or "",
-            "department": site.department_labels(ticket["department"], language),
-            "due_at": _iso(ticket["due_at"]),
-            "created_at": _iso(ticket["created_at"]),
-            "link_id": self._link(ticket, planned.to) if planned.to.id else None,
-            "in_reply_to": in_reply_to,
-            "references": references,
-            "event": self._event(),
-            "organisation": self._facts.organisation if planned.to.role is Role.AGENT else "",
-            "requester_name": ticket["requester_name"] if planned.to.role is Role.AGENT else "",
-            "requester_address": ticket["requester_address"] if planned.to.role is Role.AGENT else "",
-            "participants": [],
-            "claims": ticket["claims"],
-        }
+        return (
+            body
+            | {
+                "key": ticket["key"],
+                "number": ticket["number"],
+                "subject": _bare(ticket["subject"], site.policy.key_prefix),
+                "status": workflow.label(status, language),
+                "category": ticket["category"],
+                "old_status": workflow.label(changed.old_status, language) if changed.status_by else "",
+                "agent": ticket["agent_name"] or "",
+                "department": site.department_labels(ticket["department"], language),
+                "due_at": _iso(ticket["due_at"]),
+                "created_at": _iso(ticket["created_at"]),
+                "link_id": self._link(ticket, planned.to) if planned.to.id else None,
+                "in_reply_to": in_reply_to,
+                "references": references,
+                "event": self._event(),
+                "organisation": self._facts.organisation if planned.to.role is Role.AGENT else "",
+                "requester_name": ticket["requester_name"] if planned.to.role is Role.AGENT else "",
+                "requester_address": ticket["requester_address"] if planned.to.role is Role.AGENT else "",
+                "participants": [],
+                "claims": ticket["claims"],
+            }
+            | self._outlook.says(planned, ticket, self._changed)
+        )
 
     def _news(self, one: News, language: str) -> str:
         return self._site.book().workflow.label(one.said, language) if one.kind == "status" else one.said
@@ -370,7 +389,9 @@ class Telling:
             return self._facts.due
         if self._changed.opened:
             return "opened"
-        return "commented" if self._changed.comment_id is not None else ""
+        if self._changed.comment_id is not None:
+            return "commented"
+        return "closed" if self._changed.status_by is Role.CUSTOMER else ""
 
     def _from_name(self, planned: Plan) -> str:
         """A person's answer comes under his name, with the company's beside it; all else from the company."""

@@ -1,8 +1,12 @@
-"""Due times fire: the same line as a mail, with a timer as its trigger. Once each, late rather than never."""
+"""Due times fire: the same line as a mail, with a timer as its trigger. Once each, late rather than never.
+
+What a timer does and that it has fired are one transaction: a node that dies in it has done nothing, and one that was
+frozen finds its claim gone. A clock that jumps back finds the row settled; one that jumps ahead fires what is due.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -10,6 +14,7 @@ from sqlalchemy import Connection, Row
 
 from mailgate import log
 from mailgate.decide.decide import decide
+from mailgate.flows import duetimes
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.gather import timer_facts
 from mailgate.flows.record import keep
@@ -41,37 +46,36 @@ def fire(connection: Connection, site: Site, owner: str, timer: Row[Any]) -> int
     site = site.pinned()
     facts = timer_facts(connection, site, timer.name, timer.ticket_id)
     ticket = facts.tickets[0]
-    if ticket.status != timer.status:
+    timed = site.book().workflow.timer(ticket.status, timer.name) if ticket.status == timer.status else None
+    if timed is None:  # the status was left, or the workflow has it no more
         timers.settle(connection, timer.id, owner, TimerState.CANCELLED, facts.now)
         return 0
-    later = _moved(site, timer, ticket.last_customer_at, ticket.last_agent_at)
+    words = {"last_customer_at": ticket.last_customer_at, "last_agent_at": ticket.last_agent_at}
+    later = duetimes.later_by_words(site, timed, words)
     if later is not None and later > facts.now:
         timers.move(connection, timer.id, later)
         return 0
-    if not timers.settle(connection, timer.id, owner, TimerState.FIRED, facts.now):
+    if timed.to is None and _leaves_now(connection, site, timer):
+        timers.settle(connection, timer.id, owner, TimerState.CANCELLED, facts.now)
         return 0
     decision = decide(facts, site.book())
+    state = TimerState.CANCELLED if decision.reason == "cancelled" else TimerState.FIRED
+    if not timers.settle(connection, timer.id, owner, state, facts.now):
+        return 0
     said = Said()
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
+    if changed.ticket is not None and changed.status_by is None:
+        duetimes.arm_again(connection, site, timer.ticket_id, timed, timer.name, facts.now)
     keep(connection, site, "timer", facts, decision, plans, changed)
-    return 1
+    return int(state is TimerState.FIRED)
 
 
-def _moved(
-    site: Site, timer: Row[Any], last_customer_at: datetime | None, last_agent_at: datetime | None
-) -> datetime | None:
-    """When a timer that counts since the last word is due now; None for one that counts since the status."""
-    said = {
-        "last_interaction": [last_customer_at, last_agent_at],
-        "last_customer": [last_customer_at],
-        "last_agent": [last_agent_at],
-    }.get(timer.since)
-    if said is None:
-        return None
-    words = [at for at in said if at is not None]
-    if not words:
-        return None
-    amount = timer.name.split(":")[1]
-    due: datetime = site.timer_at(max(words), amount)
-    return due
+def _leaves_now(connection: Connection, site: Site, timer: Row[Any]) -> bool:
+    """Whether a time that moves the ticket on is due as well: after a long stop nobody is reminded of what is over."""
+    workflow, now = site.book().workflow, site.clock()
+    for row in timers.armed(connection, timer.ticket_id):
+        other = workflow.timer(timer.status, row.name)
+        if row.id != timer.id and row.due_at <= now and other is not None and other.to is not None:
+            return True
+    return False

@@ -13,6 +13,8 @@ _SENTENCES = {
     "nothing": r"nothing in the mail names a ticket",
     "may_not": r"the author may not comment on what it names",
     "stronger": r"(?:the reply address|our Message-ID|an earlier Message-ID of the conversation) is stronger evidence",
+    "names_reopened": r".+ names (?P<key>\S+); the author (?P<why>.+); it is closed; "
+    r"closed (?P<days>\d+) days ago, so it is opened again",
     "names_closed": r".+ names (?P<key>\S+); the author (?P<why>.+); it is closed",
     "names": r".+ names (?P<key>\S+); the author (?P<why>.+)",
     "author": r"the author (?P<why>.+)",
@@ -59,6 +61,8 @@ _SENTENCES = {
     "sender_unverified": r"the sender is not verified",
     "comment_unverified": r"the comment is not verified",
     "status_changed": r"the status changed",
+    "workflow_asks": r"the workflow asks for it",
+    "customer_closed": r"the customer closed it",
     "agent_waits": r"the agent's text waits for his word",
     "bad_command": r"a command could not be done",
     "done_command": r"his commands were done",

@@ -74,6 +74,8 @@ class Happened:
     returned: str = ""  # failed | delayed | ""
     rejected: bool = False
     files_refused: bool = False
+    notices: tuple[Notice, ...] = ()  # what the transition wants the customer told; the first that fits counts
+    always: bool = False  # a new status is told even to the customer whose own message set it
     also: tuple[Person, ...] = ()  # whom rules want told
     added: tuple[Person, ...] = ()  # who follows the ticket from now on
     new_requester: bool = False
@@ -112,8 +114,8 @@ def plan(happened: Happened) -> list[Plan]:
         plans += _opened(happened)
     elif happened.commented is not None:
         plans += _commented(happened)
-    elif happened.status_by is not None:
-        plans += [Plan(Notice.N6, p, "the status changed") for p in _customers(happened, happened.author_address)]
+    elif happened.status_by is not None or happened.notices:
+        plans += _moved(happened)
     if happened.due:
         why = "close to its due time" if happened.due == "due_soon" else "past its due time"
         plans += [Plan(Notice.N19, p, why) for p in _agents(happened)]
@@ -181,22 +183,29 @@ def _cap(happened: Happened) -> str:
 
 
 def _commented(happened: Happened) -> list[Plan]:
+    if happened.commented is not Role.CUSTOMER:
+        notice = _wanted(happened) or Notice.N5
+        return _told(happened, notice, "answer", Notice.N5)
+    unverified = "" if happened.author_verified else "the comment is not verified"
+    own = unverified or happened.no_answer
     plans: list[Plan] = []
-    if happened.commented is Role.CUSTOMER:
-        unverified = "" if happened.author_verified else "the comment is not verified"
-        if happened.reopened and happened.requester is not None:
-            own = happened.requester.address == happened.author_address
-            suppressed = unverified or (happened.no_answer if own else "")
-            plans.append(Plan(Notice.N11, happened.requester, "reopened by the customer's answer", suppressed))
-        for person in _customers(happened, happened.author_address):
-            if not (happened.reopened and happened.requester is not None and person.id == happened.requester.id):
-                plans.append(Plan(Notice.N5, person, "another customer's comment", unverified))
-        if happened.files_refused:
-            plans += _files_refused(happened, unverified)
-        plans += [Plan(Notice.N19, p, "the customer wrote") for p in _agents(happened)]
-    else:
-        plans += [Plan(Notice.N5, p, "answer") for p in _customers(happened, happened.author_address)]
-    return plans
+    others = Notice.N5
+    requester = happened.requester
+    if (happened.reopened or Notice.N11 in happened.notices) and requester is not None:
+        suppressed = own if requester.address == happened.author_address else unverified
+        plans.append(Plan(Notice.N11, requester, "reopened by the customer's answer", suppressed))
+    elif (wanted := _wanted(happened)) is not None:
+        others = wanted
+        plans += [Plan(wanted, p, _ASKED, own) for p in _authors(happened)]
+    elif happened.always and happened.status_by is not None:
+        plans += [Plan(Notice.N6, p, "the status changed", own) for p in _authors(happened)]
+    told = {p.to.address for p in plans}
+    for person in _customers(happened, happened.author_address):
+        if person.address not in told:
+            plans.append(Plan(others, person, "another customer's comment", unverified))
+    if happened.files_refused:
+        plans += _files_refused(happened, unverified)
+    return plans + [Plan(Notice.N19, p, "the customer wrote") for p in _agents(happened)]
 
 
 def _files_refused(happened: Happened, unverified: str) -> list[Plan]:
@@ -206,6 +215,49 @@ def _files_refused(happened: Happened, unverified: str) -> list[Plan]:
     if author is None:
         return []
     return [Plan(Notice.FILES, author, "files of the mail were not taken", unverified or happened.no_answer)]
+
+
+_ASKED = "the workflow asks for it"
+#: For whoever is expected to do something; others are told of the change, if there is one.
+_TO_REQUESTER = frozenset({Notice.N8, Notice.N11})
+
+
+def _wanted(happened: Happened) -> Notice | None:
+    return next(iter(happened.notices), None)
+
+
+def _moved(happened: Happened) -> list[Plan]:
+    """A new status, or a reminder, without a word said: N5 is an answer, which this is not."""
+    wanted = _wanted(happened)
+    notice = Notice.N6 if wanted in (None, Notice.N5) else wanted
+    changed = happened.status_by is not None
+    plans = [] if notice is Notice.N6 and not changed else _told(
+        happened, notice, "the status changed" if changed else _ASKED, Notice.N6 if changed else None
+    )  # fmt: skip
+    if happened.status_by is Role.CUSTOMER:
+        if wanted is not None:
+            own = happened.no_answer or ("" if happened.author_verified else "the sender is not verified")
+            plans = [Plan(notice, p, _ASKED, own) for p in _authors(happened)] + plans
+        plans += [Plan(Notice.N19, p, "the customer closed it") for p in _agents(happened)]
+    return plans
+
+
+def _told(happened: Happened, notice: Notice, why: str, to_others: Notice | None) -> list[Plan]:
+    """The notice to all on the customer's side but who did it, or to the requester only and `to_others` to the rest."""
+    plans: list[Plan] = []
+    for person in _customers(happened, happened.author_address):
+        is_requester = happened.requester is not None and person.address == happened.requester.address
+        if is_requester or notice not in _TO_REQUESTER:
+            plans.append(Plan(notice, person, why))
+        elif to_others is not None:
+            plans.append(Plan(to_others, person, why))
+    return plans
+
+
+def _authors(happened: Happened) -> list[Person]:
+    """Requester or participant who did it himself."""
+    everyone = _customers(happened, "")
+    return [p for p in everyone if p.address == happened.author_address]
 
 
 def _customers(happened: Happened, author_address: str) -> list[Person]:

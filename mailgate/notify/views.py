@@ -140,9 +140,7 @@ class NoticeView:
     requester_name: str = ""  # shown to agents
     requester_address: str = ""  # shown to agents
     refused: tuple[tuple[str, str], ...] = ()  # files not taken: why (zip | denied | size) and name, "" unsaid
-    event: str = (
-        ""  # why an agent is told: opened | commented | assigned | due_soon | overdue | reopened; "" works it out
-    )
+    event: str = ""  # why an agent is told, as the texts name it (opened, commented, closed, ...); "" works it out
     rating: bool = False  # whether this mail asks for a rating (N12)
     survey_link: str = ""
     score: int = 0  # the rating that was given (N13)

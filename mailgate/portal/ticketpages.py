@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from mailgate.decide.decision import RefusedFile
 from mailgate.decide.facts import FileFacts
 from mailgate.decide.files import refused_files
+from mailgate.errors import NotAllowed
 from mailgate.flows import customer
 from mailgate.i18n import Translator
 from mailgate.mail import attachments as files
@@ -164,6 +165,12 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
     try:
         stored = tuple(_store(desk, one) for one in found)
         done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, stored)
+    except NotAllowed as refused:  # a closed ticket that takes no answer says so in the company's words
+        desk.sent.give_back(number)
+        with desk.site.writer.database.read() as connection:
+            return _page(
+                desk, request, connection, admitted, status=409, text=text, error="refused", error_about=str(refused)
+            )
     except BaseException:
         desk.sent.give_back(number)
         raise

@@ -1,8 +1,7 @@
-"""Which statuses a ticket can have and what moves it between them, as the company wrote it in `workflow.yaml`. Pure.
+"""What may follow what, asked of the company's statuses and transitions. Look-ups only: pure, nothing changes.
 
-A transition says what asks for it (`on`, a closed list of triggers, or `after`, a time), where from and where to. One
-marked `automatic: no` is allowed but happens only when a rule asks for it. Without `from` it holds for every status
-that is not closed.
+The first transition of the file that fits counts. Who acts is told by the trigger's first word (`customer.`, `agent.`,
+`system.`), finer by the transition's `if`; without a situation at hand a guard is taken to hold (what could be).
 """
 
 from __future__ import annotations
@@ -10,114 +9,17 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Self
+from datetime import timedelta
+from typing import Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
-
-from mailgate.yamlfile import did_you_mean
-from mailgate.yamltypes import Key, OrOne, Section, Texts, Words, YesNo, text_in
+from mailgate.tickets.acts import Act
+from mailgate.tickets.guards import Guard, Situation
+from mailgate.tickets.states import After, Status, Transition, WorkflowFile
+from mailgate.yamltypes import text_in
 from store.vocabulary import Category
 
-Trigger = Literal[
-    "customer.reply",
-    "customer.finalize",
-    "agent.reply",
-    "agent.asks_info",
-    "agent.solution",
-    "agent.handoff.dev",
-    "agent.assign",
-    "agent.close",
-    "agent.reopen",
-    "agent.set",
-    "system.data_missing",
-    "system.data_complete",
-]
-Since = Literal["entered", "last_interaction", "last_customer", "last_agent"]
 Actor = Literal["customer", "agent", "rule", "system"]
-ACTS = ("notify", "notify_whatsapp", "survey", "note", "assign", "tag")
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something done along with a transition: `notify: resolved`, `survey`."""
-
-    kind: str
-    value: str = ""
-
-
-def _acts(value: object) -> tuple[Act, ...]:
-    entries = list(value) if isinstance(value, (list, tuple)) else [value]
-    return tuple(act for entry in entries for act in _act(entry))
-
-
-def _act(entry: object) -> Iterator[Act]:
-    if isinstance(entry, Act):
-        yield entry
-        return
-    pairs = entry.items() if isinstance(entry, dict) else [(entry, "")]
-    for kind, value in pairs:
-        if kind not in ACTS:
-            raise ValueError(f"{kind!r} is not known; `do` can be {', '.join(ACTS)}{did_you_mean(kind, ACTS)}")
-        yield Act(str(kind), str(value))
-
-
-Acts = Annotated[tuple[Act, ...], PlainValidator(_acts), WithJsonSchema({"type": ["array", "string", "object"]})]
-
-
-class After(Section):
-    """A time that must pass: exactly one of days, hours, business_days, counted since a moment."""
-
-    days: Annotated[int, Field(ge=1)] | None = None
-    hours: Annotated[int, Field(ge=1)] | None = None
-    business_days: Annotated[int, Field(ge=1)] | None = None
-    since: Since = "entered"
-
-    @model_validator(mode="after")
-    def _one_amount(self) -> Self:
-        if sum(amount is not None for amount in (self.days, self.hours, self.business_days)) != 1:
-            raise ValueError("write exactly one of days, hours, business_days")
-        return self
-
-    @property
-    def text(self) -> str:
-        """`5d`, `48h` or `5bd`."""
-        if self.days is not None:
-            return f"{self.days}d"
-        return f"{self.hours}h" if self.hours is not None else f"{self.business_days}bd"
-
-
-class Status(Section):
-    """One status: its name in each language and what it means to the gateway."""
-
-    label: Texts
-    category: Category
-    tab: str = ""
-    sla: Literal["run", "pause"] = "run"
-    aliases: Words = ()
-    help: Texts = Field(default_factory=dict)
-
-
-class Transition(Section):
-    """One way from status to status. `to` is empty where only something is done, or a follow-up is opened."""
-
-    on: Annotated[tuple[Trigger, ...], OrOne()] = ()
-    from_: Annotated[tuple[Key, ...], OrOne(), Field(alias="from")] = ()
-    to: Key | None = None
-    after: After | None = None
-    do: Acts = ()
-    repeat: Annotated[int, Field(ge=1)] = 1
-    followup: Literal["new_linked"] | None = None
-    automatic: YesNo = True
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if bool(self.on) == (self.after is not None):
-            raise ValueError("a transition needs either `on` (what asks for it) or `after` (how long), not both")
-        if self.to is None and self.followup is None and not self.do:
-            raise ValueError("a transition needs `to`, `followup` or `do`")
-        if self.to is not None and self.followup is not None:
-            raise ValueError("`to` and `followup` exclude each other")
-        return self
+_PREFIX = {"agent": "agent.", "customer": "customer.", "system": "system."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +32,26 @@ class TimedTransition:
     after: After
     do: tuple[Act, ...]
     repeat: int
+    guard: Guard | None = None
+
+    def row_name(self, round_: int = 1) -> str:
+        """The name of the row of its nth time: reminders are told apart."""
+        return self.name if round_ == 1 else f"{self.name}#{round_}"
 
 
-class WorkflowFile(Section):
-    """`workflow.yaml` as written."""
+def split_name(row_name: str) -> tuple[str, int]:
+    """The timed transition's name and which time it is, out of a row's name."""
+    name, _, number = row_name.partition("#")
+    return name, int(number) if number.isdecimal() else 1
 
-    initial: Key
-    states: Annotated[dict[Key, Status], Field(min_length=1)]
-    transitions: tuple[Transition, ...] = ()
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What an answer to a closed ticket becomes. kind: new_linked, reopen (to), reject (sentence by language)."""
+
+    kind: Literal["new_linked", "reopen", "reject"]
+    to: str = ""
+    sentence: dict[str, str] = field(default_factory=dict)
 
 
 def fold(text: str) -> str:
@@ -149,12 +63,14 @@ def fold(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """The company's statuses and transitions; look-ups only, nothing changes."""
+    """The company's statuses and transitions."""
 
     initial: str
     states: dict[str, Status]
     transitions: tuple[Transition, ...]
+    always: frozenset[str]
     _names: dict[str, dict[str, str]] = field(repr=False)
+    _timers: dict[str, tuple[TimedTransition, ...]] = field(repr=False)
 
     @classmethod
     def of(cls, file: WorkflowFile) -> Workflow:
@@ -165,7 +81,12 @@ class Workflow:
                 names.setdefault(language, {}).setdefault(fold(label), key)
             for alias in status.aliases:
                 names.setdefault("", {}).setdefault(fold(alias), key)
-        return cls(file.initial, dict(file.states), file.transitions, names)
+        timers = {key: tuple(_timers(file, key)) for key in file.states}
+        return cls(
+            file.initial, dict(file.states), file.transitions, frozenset(file.notify_always), names, timers
+        )  # fmt: skip
+
+    # --- statuses ----------------------------------------------------------------------------------------------------
 
     def status(self, key: str) -> Status:
         """The status of that key. Raises KeyError."""
@@ -174,6 +95,10 @@ class Workflow:
     def category(self, key: str) -> Category:
         """What a status means. Raises KeyError."""
         return self.states[key].category
+
+    def pauses(self, key: str) -> bool:
+        """Whether the time to the due date stands still in that status."""
+        return key in self.states and self.states[key].sla == "pause"
 
     def find_status(self, text: str, language: str | None = None) -> str | None:
         """The key meant by a key, a label in any language (that of `language` first) or an alias; else None."""
@@ -195,92 +120,97 @@ class Workflow:
         """key -> label, in the order of the file."""
         return {key: self.label(key, language) for key in self.states}
 
-    def transition(self, status: str, trigger: str) -> Transition | None:
+    # --- transitions -------------------------------------------------------------------------------------------------
+
+    def transition(self, status: str, trigger: str, now: Situation | None = None) -> Transition | None:
         """The first automatic transition that `trigger` asks for out of `status`, else None."""
         for one in self.transitions:
-            if trigger in one.on and one.automatic and self._leaves(one, status):
+            if trigger in one.on and one.automatic and self._fits(one, status, now):
                 return one
         return None
 
-    def target(self, status: str, trigger: str) -> str | None:
+    def target(self, status: str, trigger: str, now: Situation | None = None) -> str | None:
         """Where `trigger` leads out of `status`, by a person's word also where it is not automatic; None: nowhere."""
-        found = (one.to for one in self.transitions if trigger in one.on and one.to and self._leaves(one, status))
+        found = (t.to for t in self.transitions if trigger in t.on and t.to and self._fits(t, status, now))
         return next(found, None)
 
-    def can_set(self, status: str, target: str, actor: Actor) -> bool:
+    def way(
+        self, status: str, target: str, actor: Actor, now: Situation | None = None, trigger: str = ""
+    ) -> Transition | None:
+        """The transition by which `actor` moves a ticket from `status` to `target`; None where there is none.
+
+        A person goes by a transition with a trigger of his own; a rule by any. One with `trigger` is preferred, then
+        the order of the file: `agent.solution` before `agent.set` for an agent who writes `#resolvido`.
+        """
+        prefix = _PREFIX.get(actor, "") if actor != "system" else ""
+        found = [
+            one
+            for one in self.transitions
+            if one.to == target
+            and self._fits(one, status, now)
+            and (not prefix or any(word.startswith(prefix) for word in one.on))
+        ]
+        return next((one for one in found if trigger in one.on), found[0] if found else None)
+
+    def can_set(self, status: str, target: str, actor: Actor, now: Situation | None = None) -> bool:
         """Whether `actor` may move a ticket from `status` to `target`.
 
         An agent: where a transition with an agent's trigger leads there. A customer: likewise with a customer's. A rule
-        or the gateway: where any transition does. Staying where it is is always allowed.
+        or the gateway: where any transition does. Staying where it is is always allowed to all but customers.
         """
         if target not in self.states:
             return False
         if status == target or status not in self.states:
             return actor in ("agent", "rule", "system")
-        prefix = {"agent": "agent.", "customer": "customer."}.get(actor, "")
-        return any(
-            one.to == target and self._leaves(one, status) and (not prefix or any(t.startswith(prefix) for t in one.on))
-            for one in self.transitions
-        )
+        return self.way(status, target, actor, now) is not None
 
-    def timers_for(self, status: str) -> list[TimedTransition]:
-        """The timers to arm when a ticket enters `status`."""
-        found = []
+    def follow_up(self, status: str, closed_for: timedelta, now: Situation | None = None) -> FollowUp:
+        """What a customer's answer to a closed ticket becomes; where the file is silent, a new linked ticket."""
         for one in self.transitions:
-            if one.after is not None and one.automatic and self._leaves(one, status):
-                name = f"{status}>{one.to or 'stay'}:{one.after.text}:{one.after.since}"
-                found.append(TimedTransition(name, status, one.to, one.after, one.do, one.repeat))
-        return found
+            if "customer.reply" not in one.on or not self._fits(one, status, now):
+                continue
+            days = one.reopen_within_days
+            if one.to is not None and (days is None or closed_for <= timedelta(days=days)):
+                return FollowUp("reopen", one.to)
+            if one.followup == "reject":
+                return FollowUp("reject", sentence=one.sentence)
+            if one.followup is not None:
+                break
+        return FollowUp("new_linked")
+
+    # --- times -------------------------------------------------------------------------------------------------------
+
+    def timers_for(self, status: str) -> tuple[TimedTransition, ...]:
+        """The timers to arm when a ticket enters `status`."""
+        return self._timers.get(status, ())
+
+    def timer(self, status: str, row_name: str) -> TimedTransition | None:
+        """The timed transition that a timer's row of that status is about; None when the file has it no more."""
+        name, _ = split_name(row_name)
+        return next((one for one in self.timers_for(status) if one.name == name), None)
 
     def reaches(self, target: str) -> bool:
         """Whether a ticket can ever come into `target`."""
         return target == self.initial or any(one.to == target for one in self.transitions)
 
-    def _leaves(self, one: Transition, status: str) -> bool:
-        if one.from_:
-            return status in one.from_
-        known = self.states.get(status)
-        return known is not None and known.category is not Category.CLOSED
+    def _fits(self, one: Transition, status: str, now: Situation | None) -> bool:
+        return _leaves(one, status, self.states) and (one.if_ is None or now is None or one.if_.holds(now))
 
 
-#: Where in the file, and what is wrong there.
-Problem = tuple[tuple[str | int, ...], str]
+def _leaves(one: Transition, status: str, states: dict[str, Status]) -> bool:
+    if one.from_:
+        return status in one.from_
+    known = states.get(status)
+    return known is not None and known.category is not Category.CLOSED
 
 
-def problems(file: WorkflowFile) -> list[Problem]:
-    """What is wrong between the parts: unknown statuses, one label for two statuses, an end that nobody reaches."""
-    found: list[Problem] = []
-    known = list(file.states)
-
-    def check(location: tuple[str | int, ...], name: str) -> None:
-        if name not in file.states:
-            found.append((location, f"there is no status `{name}`{did_you_mean(name, known) or _listed(known)}"))
-
-    check(("initial",), file.initial)
-    for index, one in enumerate(file.transitions):
-        if one.to is not None:
-            check(("transitions", index, "to"), one.to)
-        for place, name in enumerate(one.from_):
-            check(("transitions", index, "from", place), name)
-    initial = file.states.get(file.initial)
-    if initial is not None and initial.category is Category.CLOSED:
-        found.append((("initial",), f"a new ticket cannot start closed: `{file.initial}` has category closed"))
-    return found + _twins(file)
-
-
-def _listed(known: list[str]) -> str:
-    return f"; there are {', '.join(known)}"
-
-
-def _twins(file: WorkflowFile) -> list[Problem]:
-    """Two statuses that one word in one language could mean."""
-    found: list[Problem] = []
-    seen: dict[tuple[str, str], str] = {}
-    for key, status in file.states.items():
-        words = [(language, label) for language, label in status.label.items()]
-        words += [("", alias) for alias in status.aliases] + [("", key)]
-        for language, word in words:
-            owner = seen.setdefault((language, fold(word)), key)
-            if owner != key:
-                found.append((("states", key), f"{word!r} names both `{owner}` and `{key}`; give each its own word"))
-    return found
+def _timers(file: WorkflowFile, status: str) -> Iterator[TimedTransition]:
+    """The timers of one status; two that are alike but for their guards or acts get a number each."""
+    seen: dict[str, int] = {}
+    for one in file.transitions:
+        if one.after is None or not one.automatic or not _leaves(one, status, file.states):
+            continue
+        name = f"{status}>{one.to or 'stay'}:{one.after.text}:{one.after.since}"
+        seen[name] = seen.get(name, 0) + 1
+        own = name if seen[name] == 1 else f"{name}~{seen[name]}"
+        yield TimedTransition(own, status, one.to, one.after, one.do, one.repeat, one.if_)

@@ -34,8 +34,8 @@ def test_an_answer_is_public_assigns_and_is_told_once(opened: Story) -> None:
     settled = opened.agent_answers("SUP-1", "#com-cliente\nQual é a versão?")
     ticket = opened.ticket("SUP-1")
     assert (settled.outcome, ticket.status, ticket.agent_name) == (Outcome.COMMENTED, "com_cliente", "Bruno")
-    assert opened.told()[2:] == [("N5", ANA[1])]
-    row = opened.outbox("N5")[0]
+    assert opened.told()[2:] == [("N7", ANA[1])]
+    row = opened.outbox("N7")[0]
     assert (json.loads(row.body)["auto_submitted"], json.loads(row.body)["from_name"]) == (
         "", "Bruno (Exemplo Sistemas)",
     )  # fmt: skip
@@ -57,7 +57,7 @@ def test_an_unproven_answer_waits_for_the_agents_word_and_is_sent_once(opened: S
     assert opened.comments("SUP-1", "note") == []
     assert (_public(opened), opened.ticket("SUP-1").status) == (["Instale a versão 8.2."], "resolvido")
     assert [c.id for c in opened.comments("SUP-1") if c.role == "agent"] == [note.id], "the note became the answer"
-    assert opened.told()[3:] == [("N5", ANA[1])]
+    assert opened.told()[3:] == [("N10", ANA[1])]
     assert opened.work() == []
 
 

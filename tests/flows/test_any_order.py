@@ -1,4 +1,8 @@
-"""Customers, agents, strangers and time in any order: the workflow holds, and nobody is told twice of one thing."""
+"""Customers, agents, strangers and time in any order, as a state machine over the decisions and their effects.
+
+Whatever comes after whatever: no status is reached but by a transition of the workflow that its actor may go, a timer
+fires once and belongs to the status the ticket is in, and nobody is told twice of one thing.
+"""
 
 from __future__ import annotations
 
@@ -8,87 +12,134 @@ from collections import Counter
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows import customer
-from store.tables import COMMENT, EVENT, JOURNAL, TICKET
+from mailgate.tickets.workflow import Actor, split_name
+from store.tables import COMMENT, EVENT, JOURNAL, TICKET, TIMER
 from store.vocabulary import CommentKind
 from tests.conftest import SettableClock
 from tests.flows.story import Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, close_site, make_site, plain_mail
 
-_AGENT_SAYS = ["Pronto.", "#resolvido\nPronto.", "#com-cliente\nVersão?", "#pendente\nVersão?", "#fechado", "#aberto"]
-_AGENT_SAYS += ["#reaberto", "#nota\nInterno.", "#dev\nEnviado."]
-_STEPS = st.one_of(
-    st.tuples(st.just("customer"), st.sampled_from(["proven", "unproven", "automatic", "page", "stranger"])),
-    st.tuples(st.just("agent"), st.sampled_from(_AGENT_SAYS)),
-    st.tuples(st.just("unproven agent"), st.sampled_from(_AGENT_SAYS)),
-    st.tuples(st.just("terminal"), st.sampled_from(["aberto", "resolvido", "fechado", "reaberto", "com_dev"])),
-    st.tuples(st.just("days"), st.sampled_from([1, 4, 8])),
-)
+_WORDS = ["", "#nota", "#resolvido", "#com-cliente", "#pendente", "#respondido", "#fechado", "#aberto", "#reaberto"]
+_WORDS += ["#dev", "#novo", "#em-andamento", "#finalizado", "#nunca"]
+_ACTORS: dict[str, Actor] = {"agent": "agent", "customer": "customer", "system": "system"}
 
 
-def _step(story: Story, kind: str, what: Any, number: int) -> None:
-    text = f"palavra {number}"
-    if kind == "agent":
-        story.agent_answers("SUP-1", f"{what}\n{text}")
-    elif kind == "unproven agent":
-        story.agent_answers("SUP-1", f"{what}\n{text}", proven=False)
-    elif kind == "days":
-        story.later(days=what)
-        while story.sweep():
-            story.later(minutes=3)
-    elif kind == "terminal":
-        with contextlib.suppress(NotAllowed, DataError):  # no way there, or no such status
-            customer.agent_action(story.site, "SUP-1", BRUNO[1], "set_status", status=what)
-    elif what == "page":
-        ticket = story.ticket("SUP-1")
-        customer.comment(story.site, ticket.id, ticket.requester_id, text)
-    else:
-        author = CARMEN if what == "stranger" else ANA
-        mail = plain_mail(author, SUPPORT, "Re: [SUP-1]", text, verified=what == "proven")
-        story.receive(mail if what != "automatic" else b"Auto-Submitted: auto-replied\r\n" + mail)
+class AnyOrder(RuleBasedStateMachine):
+    """One ticket of Ana's at one company; subclasses name the preset."""
 
+    preset = "centrium"
 
-def _check(story: Story) -> None:
-    workflow = story.site.book().workflow
-    for event in story.rows(EVENT, EVENT.c.kind == "status"):
-        actor = "agent" if event.role == "agent" else "system"
-        before, after = event.data["from"], event.data["to"]
-        assert before != after
-        assert workflow.can_set(before, after, actor), f"{before} → {after}"
-    told: Counter[tuple[object, str]] = Counter()
-    for row in story.outbox():
-        told[(row.journal_id or row.created_at, row.recipient)] += 1
-    assert not [t for t, times in told.items() if times > 1 and isinstance(t[0], int)]
-    for ticket in story.rows(TICKET):
-        assert ticket.category == str(workflow.category(ticket.status))
-        armed = [t for t in story.armed(ticket.key) if t.status != ticket.status]
-        assert armed == [], "a timer of a status that was left"
-    for comment in story.rows(COMMENT, COMMENT.c.role == "agent", COMMENT.c.kind == str(CommentKind.COMMENT)):
-        assert comment.verified
-    assert story.count(JOURNAL, JOURNAL.c.outcome == "pending") == 0
-    assert story.count(JOURNAL, JOURNAL.c.reason == "poison") == 0
-
-
-@pytest.mark.parametrize("preset", ["centrium", "totvs"])
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=st.lists(_STEPS, min_size=1, max_size=12))
-def test_any_order(preset: str, steps: list[tuple[str, Any]]) -> None:
-    numbers = count(1)
-    with tempfile.TemporaryDirectory() as folder:
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.numbers = count(1)
         clock = SettableClock(datetime(2025, 11, 5, 13, 22, tzinfo=UTC))
-        story = Story(make_site(Path(folder), preset=preset, clock=clock), clock=clock)
-        try:
-            story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
-            for kind, what in steps:
-                _step(story, kind, what, next(numbers))
-                story.later(seconds=1)
-            _check(story)
-        finally:
-            close_site(story.site)
+        self.story = Story(make_site(Path(self.folder.name), preset=self.preset, clock=clock), clock=clock)
+        self.story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
+
+    def teardown(self) -> None:
+        close_site(self.story.site)
+        self.folder.cleanup()
+
+    def text(self) -> str:
+        self.story.later(seconds=1)
+        return f"palavra {next(self.numbers)}"
+
+    # --- what can happen ---------------------------------------------------------------------------------------------
+
+    @rule(how=st.sampled_from(["proven", "unproven", "automatic", "stranger"]))
+    def mail_comes(self, how: str) -> None:
+        author = CARMEN if how == "stranger" else ANA
+        mail = plain_mail(author, SUPPORT, "Re: [SUP-1]", self.text(), verified=how == "proven")
+        self.story.receive(mail if how != "automatic" else b"Auto-Submitted: auto-replied\r\n" + mail)
+
+    @rule(finalises=st.booleans())
+    def customer_is_on_the_page(self, finalises: bool) -> None:
+        ticket, text = self.story.ticket("SUP-1"), self.text()
+        with contextlib.suppress(NotAllowed, DataError):
+            if finalises:
+                customer.finalize(self.story.site, ticket.id, ticket.requester_id)
+            else:
+                customer.comment(self.story.site, ticket.id, ticket.requester_id, text)
+
+    @rule(word=st.sampled_from(_WORDS), proven=st.booleans())
+    def agent_mails(self, word: str, proven: bool) -> None:
+        self.story.agent_answers("SUP-1", f"{word}\n{self.text()}", proven=proven)
+
+    @rule(status=st.sampled_from(_WORDS))
+    def agent_is_at_the_terminal(self, status: str) -> None:
+        self.text()
+        with contextlib.suppress(NotAllowed, DataError):  # no way there, or no such status
+            if status:
+                customer.agent_action(self.story.site, "SUP-1", BRUNO[1], "set_status", status=status)
+            else:
+                customer.agent_action(self.story.site, "SUP-1", BRUNO[1], "assign", assign_to=BRUNO[1])
+
+    @rule(days=st.sampled_from([1, 3, 8, 40]))
+    def time_passes(self, days: int) -> None:
+        self.story.later(days=days)
+        while self.story.sweep():
+            self.story.later(minutes=3)
+        assert self.story.sweep() == 0
+
+    @rule()
+    def the_clock_jumps_back_and_forth(self) -> None:
+        fired = self.story.count(TIMER, TIMER.c.state == "fired")
+        self.story.later(days=-2)
+        assert self.story.sweep() == 0
+        self.story.later(days=2)
+        assert self.story.count(TIMER, TIMER.c.state == "fired") == fired
+
+    # --- what must hold ----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def only_ways_of_the_workflow_were_gone(self) -> None:
+        workflow = self.story.site.book().workflow
+        for event in self.story.rows(EVENT, EVENT.c.kind == "status"):
+            before, after = event.data["from"], event.data["to"]
+            assert before != after
+            assert workflow.can_set(before, after, _ACTORS[event.role]), f"{event.role}: {before} → {after}"
+        for ticket in self.story.rows(TICKET):
+            assert ticket.category == str(workflow.category(ticket.status))
+            assert (ticket.closed_at is not None) == (ticket.category == "closed")
+
+    @invariant()
+    def timers_belong_to_the_status_and_fire_once(self) -> None:
+        workflow = self.story.site.book().workflow
+        fired = self.story.rows(TIMER, TIMER.c.state == "fired")
+        assert self.story.count(EVENT, EVENT.c.kind == "timer") == len(fired)
+        for ticket in self.story.rows(TICKET):
+            armed = self.story.armed(ticket.key)
+            assert {t.status for t in armed} <= {ticket.status}
+            assert len({split_name(t.name)[0] for t in armed}) == len(armed)
+            for timer in armed:
+                timed = workflow.timer(ticket.status, timer.name)
+                assert timed is not None
+                assert split_name(timer.name)[1] <= timed.repeat
+
+    @invariant()
+    def nobody_is_told_twice(self) -> None:
+        told = Counter((r.ticket_id, r.journal_id or r.created_at, r.recipient) for r in self.story.outbox())
+        assert [one for one, times in told.items() if times > 1] == []
+
+    @invariant()
+    def nothing_unproven_is_public_and_nothing_is_stuck(self) -> None:
+        public = str(CommentKind.COMMENT)
+        assert all(c.verified for c in self.story.rows(COMMENT, COMMENT.c.role == "agent", COMMENT.c.kind == public))
+        assert self.story.count(JOURNAL, JOURNAL.c.outcome == "pending") == 0
+        assert self.story.count(JOURNAL, JOURNAL.c.reason == "poison") == 0
+
+
+@pytest.mark.parametrize("preset", ["centrium", "totvs", "negotti", "provedor", "zetti"])
+def test_any_order(preset: str) -> None:
+    machine = type(f"AnyOrderAt{preset.title()}", (AnyOrder,), {"preset": preset})
+    bounds = settings(max_examples=5, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(machine, settings=bounds)  # type: ignore[no-untyped-call]

@@ -40,7 +40,7 @@ def test_several_orders_at_once_with_an_answer(opened: Story) -> None:
     ticket = opened.ticket("SUP-1")
     assert (ticket.priority, ticket.status, ticket.agent_name) == ("high", "com_cliente", "Bruno")
     assert ticket.due_at == datetime(ticket.due_at.year, 12, 20, 17, 0, tzinfo=UTC)
-    assert opened.told()[2:] == [("N15", CARMEN[1]), ("N5", ANA[1])]
+    assert opened.told()[2:] == [("N15", CARMEN[1]), ("N7", ANA[1])]
     assert opened.comments("SUP-1", "comment")[-1].reply == "Pode mandar o XML?"
 
 

@@ -33,7 +33,7 @@ def test_an_answer_on_the_page_reopens_as_one_by_mail_does(opened: Story) -> Non
     customer.agent_action(opened.site, "SUP-1", BRUNO[1], "reply", text="Corrigido.", status="Resolvido")
     done = _on_page(opened, "Continua.")
     assert (done.status, opened.ticket("SUP-1").status) == ("reaberto", "reaberto")
-    assert opened.told()[2:] == [("N5", ANA[1]), ("N11", ANA[1]), ("N19", BRUNO[1])]
+    assert opened.told()[2:] == [("N10", ANA[1]), ("N11", ANA[1]), ("N19", BRUNO[1])]
 
 
 def test_an_answer_on_the_page_of_a_closed_ticket_opens_a_linked_one(opened: Story) -> None:

@@ -36,7 +36,7 @@ def test_resolved_is_closed_after_five_days_once(totvs: Story) -> None:
     assert (totvs.sweep(), totvs.sweep()) == (1, 0)
     ticket = totvs.ticket("SUP-1")
     assert (ticket.status, ticket.category, ticket.closed_at) == ("fechado", "closed", totvs.clock())
-    assert totvs.told("N6") == [("N6", ANA[1])]
+    assert totvs.told("N12") == [("N12", ANA[1])]
     totvs.later(days=30)
     assert totvs.sweep() == 0
 
@@ -119,7 +119,7 @@ def test_two_sweepers_fire_a_timer_once(totvs: Story) -> None:
     totvs.later(minutes=3)
     assert totvs.sweep() == 1
     assert write(lambda c: timers.fire(c, totvs.site, "slow", slow)) == 0
-    assert totvs.told("N6") == [("N6", ANA[1])]
+    assert totvs.told("N12") == [("N12", ANA[1])]
 
 
 def test_a_timer_that_fails_stops_no_other(totvs: Story, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,10 +154,10 @@ def test_time_that_breaks_leaves_nothing_half_made(totvs: Story) -> None:
             break
         broken += 1
         assert totvs.ticket("SUP-1").status == "resolvido"
-        assert (totvs.told("N6"), len(totvs.armed("SUP-1"))) == ([], 1)
+        assert (totvs.told("N12"), len(totvs.armed("SUP-1"))) == ([], 1)
         totvs.later(minutes=3)
     assert broken >= 6
-    assert (totvs.ticket("SUP-1").status, totvs.told("N6")) == ("fechado", [("N6", ANA[1])])
+    assert (totvs.ticket("SUP-1").status, totvs.told("N12")) == ("fechado", [("N12", ANA[1])])
 
 
 def test_a_due_date_is_set_at_opening_within_working_hours(totvs: Story) -> None:

@@ -20,10 +20,16 @@ def company(folder: Path, preset: str = "centrium", *, departments: tuple[str, .
     return load_company(folder, preset_folder(preset), timezone="America/Sao_Paulo", departments=departments)
 
 
+def _not_yet(reason: str) -> bool:
+    return any(words in reason for words in ("is not available yet", "none is set up"))
+
+
 @pytest.mark.parametrize("preset", presets())
-def test_each_preset_loads_whole_and_without_a_warning(preset: str, tmp_path: Path) -> None:
+def test_each_preset_loads_whole_and_is_warned_of_nothing_but_what_is_not_there_yet(
+    preset: str, tmp_path: Path
+) -> None:
     found, mistakes = read_company(tmp_path, preset_folder(preset), timezone="America/Sao_Paulo")
-    assert mistakes == []
+    assert [m for m in mistakes if not m.warning or not _not_yet(m.reason)] == []
     assert found is not None
     assert found.workflow.initial in found.workflow.states
 
@@ -91,7 +97,8 @@ def test_an_agent_that_only_the_database_knows_is_a_doubt_not_a_mistake(tmp_path
     (tmp_path / "rules.yaml").write_text("rules: [{name: r, when: timer, then: {agent: burno@x.test}}]\n")
     found, mistakes = read_company(tmp_path, preset_folder("centrium"), timezone="UTC", agents=["bruno@x.test"])
     assert found is not None
-    assert [(m.warning, "did you mean `bruno@x.test`?" in m.reason) for m in mistakes] == [(True, True)]
+    doubts = [(m.warning, "did you mean `bruno@x.test`?" in m.reason) for m in mistakes if not _not_yet(m.reason)]
+    assert doubts == [(True, True)]
 
 
 def test_the_bounds_on_yaml_are_settings(tmp_path: Path) -> None:
