@@ -209,7 +209,10 @@ def _action(action: dict[str, Any], names: _Names, speaker: Translator) -> str:
     elif name == "set_due":
         at, amount = action.get("at"), action.get("amount") or ""
         name = name if at or amount else "no_due"
-        values |= {"at": speaker.date_time(datetime.fromisoformat(at)) if at else "", "amount": amount}
+        values["at"] = speaker.date_time(datetime.fromisoformat(at)) if at else amount
+    elif name == "set_field":
+        known = f"command.rules.what.{action['name']}"
+        values["name"] = speaker.t(known) if speaker.has(known) else action["name"]
     key = f"command.explain.action.{name}"
     if speaker.has(key):
         return speaker.t(key, **values)

@@ -84,6 +84,11 @@ _SENTENCES = {
     "past_due": r"past its due time",
     "chosen": r"chosen on the .+",
     "reply_to": r"taken from Reply-To by the rule (?P<name>.+); (?P<address>\S+) wrote",
+    "proven_dkim": r"proven: DKIM signature of (?P<domain>\S+) \(selector (?P<selector>.+)\)",
+    "proven_spf": r"proven: SPF of (?P<domain>\S+)",
+    "not_proven": r"not proven for (?P<domain>\S+): (?P<parts>.+)",
+    "spf_not_checked": r"SPF not checked",
+    "no_signature": r"no DKIM signature",
     "switched_off": r"(?:the sender )?is a contact who was switched off",
     "too_old": r"the mail is older than ack_within",
 }
@@ -96,6 +101,8 @@ def reason(speaker: Translator, sentence: str) -> str:
         match = pattern.fullmatch(sentence)
         if match is not None:
             said = match.groupdict()
+            if "parts" in said:
+                said["parts"] = "; ".join(reason(speaker, part) for part in said["parts"].split("; "))
             if "why" in said:
                 said["why"] = reason(speaker, said["why"])
             return speaker.t(f"command.explain.why.{key}", **said)

@@ -51,7 +51,7 @@ def test_each_rule_with_the_condition_that_failed(shell: Shell) -> None:
     said = shell("explain", "SUP-1").out
     assert "– urgente (ao abrir um ticket): não valeu; faltou: o assunto conter parou" in said
     assert "✓ fiscal (ao abrir um ticket): valeu; tags fiscal" in said
-    assert "define tags: fiscal (por: regra fiscal)" in said
+    assert "define etiquetas: fiscal (por: regra fiscal)" in said
 
 
 def test_notices_that_were_not_sent(shell: Shell) -> None:

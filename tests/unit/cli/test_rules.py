@@ -38,7 +38,7 @@ def test_one_mail_under_other_rules(shell: Shell, tmp_path: Path) -> None:
     assert ran.code == 0, ran.err
     assert "✓ hospital-urgente (ao abrir um ticket): valeu" in ran.out
     assert "O que seria diferente de agora" in ran.out
-    assert "+ define department: financeiro-fiscal (por: regra hospital-urgente)" in ran.out
+    assert "+ define setor: financeiro-fiscal (por: regra hospital-urgente)" in ran.out
     same = shell("rules", "test", str(tmp_path / "a.eml"), "--config", str(shell.folder), "--json").value
     assert same["differences"] == []
     assert shell("ticket", "list", "--json").out == ""
