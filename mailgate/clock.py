@@ -49,13 +49,21 @@ def parse_duration(text: str) -> timedelta:
 
 
 def file_clock(path: Path) -> Clock:
-    """A clock that runs ahead by the duration written in `path`; a missing or empty file means no offset."""
+    """A clock that runs ahead by the duration written in `path`; a missing or empty file means no offset.
+
+    What cannot be read as a duration (the file is being written) leaves the offset as it was.
+    """
+    last = timedelta()
 
     def now() -> datetime:
+        nonlocal last
         try:
             text = path.read_text().strip()
+            last = parse_duration(text) if text else timedelta()
         except FileNotFoundError:
-            text = ""
-        return utc_now() + (parse_duration(text) if text else timedelta())
+            last = timedelta()
+        except ValueError:
+            pass
+        return utc_now() + last
 
     return now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -165,3 +165,27 @@ def test_a_due_date_is_set_at_opening_within_working_hours(totvs: Story) -> None
     assert due is not None
     assert due > totvs.clock()
     assert totvs.told()[1] == ("N19", BRUNO[1])
+
+
+def test_a_customer_is_reminded_twice_and_no_more_until_asked_again(make_story: Callable[..., Story]) -> None:
+    story = make_story(preset="provedor")
+    story.receive(plain_mail(ANA, SUPPORT, "E-mail", "Não recebo."))
+    story.agent_answers("SUP-1", "Tente agora.")
+    assert story.ticket("SUP-1").status == "respondido"
+    for _ in range(4):
+        story.later(hours=49)
+        story.sweep()
+    assert story.told("N8") == [("N8", ANA[1])] * 2
+    story.agent_answers("SUP-1", "Conseguiu?")
+    story.later(hours=49)
+    assert (story.sweep(), len(story.told("N8"))) == (1, 3), "asked again, its time starts anew"
+    story.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] E-mail", "Agora sim."))
+    assert (story.ticket("SUP-1").status, story.armed("SUP-1")) == ("aberto", [])
+
+
+def test_the_time_to_the_due_date_stands_still_while_we_wait(totvs: Story) -> None:
+    before = totvs.ticket("SUP-1").due_at
+    totvs.agent_answers("SUP-1", "#pendente\nQual é a versão?")
+    totvs.later(days=7)
+    _says(totvs, "É a 12.1.")
+    assert totvs.ticket("SUP-1").due_at == before + timedelta(days=7)
