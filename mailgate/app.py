@@ -157,6 +157,8 @@ def on_trial(site: Site, company: Company) -> Site:
         due_at=lambda at, query: _due_at(company, at, query),
         due_in=lambda at, amount: company.sla.calendar.add(at, work_amount(amount)),
         timer_at=lambda at, amount: _timer_at(company, at, amount),
+        after_pause=company.sla.calendar.after_pause,
+        next_check_at=lambda at, query: _next_check_at(company, at, query),
         department_labels=lambda key, language: company.department_label(key, language),
         sends=lambda notice: company.notices.sends(notice),
         default_topic=lambda: company.topics.default or "",

@@ -98,6 +98,10 @@ class WorkingTime:
                 at = calendar.add(at, timedelta(**{"m": {"minutes": int(number)}, "h": {"hours": int(number)}}[unit]))
         return at
 
+    def after_pause(self, due: datetime, since: datetime, until: datetime) -> datetime:
+        """A due date once a pause is over."""
+        return self.sla.calendar.after_pause(due, since, until)
+
     def horizon(self, at: datetime) -> datetime:
         """Up to which due date one is near at that instant."""
         return self.sla.calendar.add(at, self.sla.due_soon)

@@ -63,6 +63,9 @@ class WorkClock(Protocol):
     def due(self, at: datetime, amount: str) -> datetime:
         """When `4h` of working time, `1bd`, or the working time of the day `2026-12-20` is over; aware UTC."""
 
+    def after_pause(self, due: datetime, since: datetime, until: datetime) -> datetime:
+        """A due date once a pause is over."""
+
     def horizon(self, at: datetime) -> datetime:
         """Up to which due date one is near at that instant."""
 
@@ -87,6 +90,10 @@ class AlwaysOpen:
         for number, unit in re.findall(r"(\d+)(m|h|bd|d)", amount if "-" not in amount else ""):
             total += int(number) * {"m": timedelta(minutes=1), "h": timedelta(hours=1)}.get(unit, timedelta(days=1))
         return at + total if "-" not in amount else datetime.fromisoformat(amount).replace(hour=23, tzinfo=UTC)
+
+    def after_pause(self, due: datetime, since: datetime, until: datetime) -> datetime:
+        """Later by the pause."""
+        return due + (until - since)
 
     def horizon(self, at: datetime) -> datetime:
         """Two hours on."""

@@ -91,8 +91,10 @@ def category_of(status: str, book: Book) -> str:
 
 
 def _status(ticket: TicketFacts, action: SetStatus, facts: Facts, book: Book) -> TicketFacts:
-    if action.status == ticket.status or action.status not in book.workflow.states:
+    if action.status not in book.workflow.states or (action.status == ticket.status and not action.again):
         return ticket
+    if ticket.due_at is not None and book.workflow.pauses(ticket.status):
+        ticket = replace(ticket, due_at=book.clock.after_pause(ticket.due_at, ticket.status_since, facts.now))
     version = ticket.version + 1 if action.role is Role.AGENT else ticket.version
     category = category_of(action.status, book)
     return replace(ticket, status=action.status, category=category, status_since=facts.now, version=version)
