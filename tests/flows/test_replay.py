@@ -155,7 +155,7 @@ def test_due_dates_are_spoken_of_once_each(house: House, clock: Clock) -> None:
     clock.at = due_at + timedelta(minutes=1)
     assert [duedates.sweep(site), duedates.sweep(site)] == [1, 0]
     assert (house.ticket("SUP-1").tags, house.ticket("SUP-1").priority) == (["perto", "passou"], "urgent")
-    assert json.loads(house.outbox("N19")[-1].body)["event"] == "due_soon"
+    assert "due_soon" in [json.loads(row.body)["event"] for row in house.outbox("N19")]
 
 
 def test_a_webhook_is_signed_sent_after_the_commit_and_tried_again(house: House, clock: Clock) -> None:
