@@ -26,7 +26,7 @@ from mailgate.authn.resolver import SystemResolver
 from mailgate.authn.sign import Signer, load_signer
 from mailgate.clock import parse_duration
 from mailgate.company import Company, WorkingTime, load_company
-from mailgate.companyfiles import work_amount
+from mailgate.companyfiles import Survey, work_amount
 from mailgate.decide.facts import Bound, Policy
 from mailgate.decide.ruling import Book, Names
 from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
@@ -196,6 +196,7 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         department_labels=lambda key, language: shelf.company.department_label(key, language),
         sends=lambda notice: shelf.company.notices.sends(notice),
         default_topic=lambda: shelf.company.topics.default or "",
+        survey=lambda: shelf.company.notices.survey or Survey(),
         attach_bytes=shelf.company.notices.attachments_up_to,
         null_sender=settings.relay.null_sender,
         node=node,

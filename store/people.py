@@ -127,6 +127,13 @@ def organisations(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(select(ORGANISATION).order_by(ORGANISATION.c.name)))
 
 
+def stop_telling(connection: Connection, ticket_id: int, contact_id: int) -> bool:
+    """Mute a ticket for one who follows it; False where he was not told anyway."""
+    p = PARTICIPANT.c
+    muted = update(PARTICIPANT).where(p.ticket_id == ticket_id, p.contact_id == contact_id, p.told)
+    return connection.execute(muted.values(told=False)).rowcount == 1
+
+
 def add_participant(connection: Connection, ticket_id: int, contact_id: int, now: datetime) -> bool:
     """Let a contact follow a ticket; whether it is new."""
     row = {"ticket_id": ticket_id, "contact_id": contact_id, "contributes": True, "told": True, "added_at": now}

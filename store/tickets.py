@@ -237,6 +237,19 @@ def events_after(connection: Connection, ticket_id: int, version: int, limit: in
     return [row for row in reversed(list(connection.execute(query))) if int(row.data.get("version", 0)) > version]
 
 
+def surveys(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """The answers to a ticket's survey, the first one first: (at, data)."""
+    c = EVENT.c
+    query = select(c.at, c.data).where(c.ticket_id == ticket_id, c.kind == "survey").order_by(c.id)
+    return list(connection.execute(query))
+
+
+def rated_at(connection: Connection, ticket_id: int) -> datetime | None:
+    """When a ticket's survey was answered first."""
+    found = surveys(connection, ticket_id)
+    return found[0].at if found else None
+
+
 def due_between(
     connection: Connection, statuses: Sequence[str], soon: datetime, now: datetime, limit: int
 ) -> list[tuple[int, str]]:

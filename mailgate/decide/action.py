@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from mailgate.decide.author import who
 from mailgate.decide.common import agent_answers, decision_of, said, status_after
@@ -23,6 +24,9 @@ from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book, Ruling, rule
 from store.vocabulary import CommentKind, Outcome, Role
 
+#: How long an answer to the survey can be changed, from the first one on.
+RATING_CHANGES_FOR = timedelta(days=7)
+
 
 def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     author = who(facts)
@@ -31,7 +35,7 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     ticket = facts.tickets[0]
     thread = ThreadChoice("existing", ticket.id, ticket.key, action.channel, f"chosen on the {action.channel}")
     if action.verb == "rate":
-        return _action_rates(facts, action, author, thread, book)
+        return rates(facts, action, author, thread, book)
     if action.role is Role.CUSTOMER:
         if action.verb == "finalize":
             return _customer_finalizes(facts, action, author, ticket, thread, book)
@@ -59,12 +63,12 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     return agent_answers(facts, author, thread, intent, Ruling(), book)
 
 
-def _action_rates(
-    facts: Facts, action: ActionFacts, author: AuthorFinding, thread: ThreadChoice, book: Book
-) -> Decision:
-    """A customer answers the survey: kept in the history, and rules say what follows."""
+def rates(facts: Facts, action: ActionFacts, author: AuthorFinding, thread: ThreadChoice, book: Book) -> Decision:
+    """A customer answers the survey, or changes the answer within days: kept in the history; rules say what follows."""
+    if facts.rated_at is not None and facts.now - facts.rated_at > RATING_CHANGES_FOR:
+        return decision_of(facts, Outcome.COMMAND, "", "the rating can no longer be changed", thread, author)
     ruling = rule(book, "survey_answered", facts, author, facts.tickets[0])
-    answer = Remark("survey", {"rating": str(action.rating), "comment": action.text})
+    answer = Remark("survey", {"rating": str(action.rating), "comment": action.text, "by": author.address})
     return decision_of(
         facts, Outcome.COMMAND, "", thread.why, thread, author, rules=ruling.outcomes,
         actions=(answer, *ruling.actions),

@@ -286,6 +286,14 @@ class RefuseFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class StopTelling:
+    """A participant wants no more notices of this ticket; he may still write and read."""
+
+    contact_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RuleNotice:
     """A rule asks to tell somebody: `agents`, `requester` or an address of an agent."""
 
@@ -333,6 +341,7 @@ Action = (
     | RuleNotice
     | Tell
     | AskRating
+    | StopTelling
 )
 
 

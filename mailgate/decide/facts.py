@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailgate.authn.results import AuthResults
-from mailgate.links.tokens import ReplyIdentity
+from mailgate.links.tokens import Capability, ReplyIdentity
 from mailgate.mail.message import Address, Bounce
 from store.vocabulary import Channel, Road, Role
 
@@ -22,6 +22,7 @@ class ContactFacts:
     organisation_id: int | None = None
     role: str = "light"
     active: bool = True
+    told: bool = True  # as a participant: whether notices of this ticket are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +252,8 @@ class Facts:
     waiting: int | None = None  # the journal id of the agent's own answer that is held on this ticket
     news: tuple[News, ...] = ()  # what others did to the ticket since the notice that the agent answers
     forwarded: Forwarded | None = None  # whose mail an agent passes on
+    button: Capability | None = None  # the mail came to the address of a button
+    rated_at: datetime | None = None  # when the survey was answered first
     leaked: str = ""  # what of our own notice still stands in an agent's answer
     released: bool = False  # a person let a held mail pass
     noted: bool = False  # the agent wants this very answer kept as a note

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mailgate.decide.agentmail import agent_mail
 from mailgate.decide.author import who
+from mailgate.decide.button import ordered, pressed
 from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is_support, status_after
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
@@ -40,7 +41,11 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
         return decision_of(
             facts, Outcome.REJECTED, "follow_up", refused, thread, author, rules=received.outcomes
         )  # fmt: skip
+    done = pressed(facts, mail, author, book)
+    if done is not None:
+        return done
     if author.role is Role.AGENT:
+        facts, mail = ordered(facts, mail)
         return agent_mail(facts, mail, author, thread, received, book)
     if thread.kind == "existing":
         return _customer_comment(facts, mail, author, thread, received, book)

@@ -73,24 +73,33 @@ def next_check(site: Site, ticket: Mapping[str, Any], now: datetime) -> dict[str
     return {"due_at": at} if at is not None and (ticket["due_at"] is None or at > ticket["due_at"]) else {}
 
 
-def closes_at(connection: Connection, site: Site, ticket_id: int, status: str) -> datetime | None:
-    """When the ticket is closed if nobody says a word: by the timer that is armed, or by those that follow it."""
+def ahead(connection: Connection, site: Site, ticket_id: int, status: str) -> list[tuple[str, datetime]]:
+    """Where time leads the ticket if nobody says a word: (status, instant) of each step, until it is closed.
+
+    The first step is that of the timer that is armed; those that follow are counted from it. [] where time leads
+    nowhere, or where only an `if` could say.
+    """
     workflow = site.book().workflow
     armed = {split_name(row.name)[0]: row.due_at for row in timers.armed(connection, ticket_id)}
     seen: set[str] = set()
-    at: datetime | None = None
-    while status not in seen:
+    steps: list[tuple[str, datetime]] = []
+    while status not in seen and not (steps and workflow.category(status) is Category.CLOSED):
         seen.add(status)
         moves = [t for t in workflow.timers_for(status) if t.to is not None and t.guard is None]
+        at = steps[-1][1] if steps else None
         dated = [(armed.get(t.name) if at is None else site.timer_at(at, t.after.text), t) for t in moves]
         due = min(((when, t) for when, t in dated if when is not None), key=lambda pair: pair[0], default=None)
         if due is None:
-            return None
-        at, timed = due
-        status = timed.to or status
-        if workflow.category(status) is Category.CLOSED:
-            return at
-    return None
+            break
+        status = due[1].to or status
+        steps.append((status, due[0]))
+    return steps
+
+
+def closing(site: Site, steps: list[tuple[str, datetime]]) -> datetime | None:
+    """When the steps close the ticket; None where they do not."""
+    closes = bool(steps) and site.book().workflow.category(steps[-1][0]) is Category.CLOSED
+    return steps[-1][1] if closes else None
 
 
 def _row(site: Site, ticket_id: int, timed: TimedTransition, number: int, now: datetime) -> dict[str, Any]:

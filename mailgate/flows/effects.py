@@ -34,6 +34,7 @@ from mailgate.decide.decision import (
     SetField,
     SetRequester,
     SetStatus,
+    StopTelling,
     Tell,
 )
 from mailgate.decide.facts import ContactFacts, Facts
@@ -132,10 +133,11 @@ class Effects:
             self.changed.asked_to_tell.append(action)
         elif isinstance(action, AskRating):
             self.changed.asks_rating = True
+        elif isinstance(action, StopTelling):
+            if people.stop_telling(self._connection, self._ticket()["id"], action.contact_id):
+                self._event("muted", self._decision.author.role, self._decision.author.address, {"by": action.by})
         elif isinstance(action, Remark):
             self._event(action.kind, Role.SYSTEM, "", dict(action.data))
-
-    # --- opening -----------------------------------------------------------------------------------------------------
 
     def _open(self, action: OpenTicket) -> None:
         site, now = self._site, self._now
@@ -200,8 +202,6 @@ class Effects:
             data["follow_up_of"] = self._decision.thread.key
         self._event("opened", self._decision.author.role, self._decision.author.address, data)
         self._arm_timers(action.status)
-
-    # --- what was said -----------------------------------------------------------------------------------------------
 
     def _comment(self, action: AddComment) -> None:
         ticket = self._ticket()

@@ -33,7 +33,7 @@ from mailgate.decide.facts import (
 from mailgate.decide.thread import choose
 from mailgate.flows.reading import Reading
 from mailgate.flows.site import Site
-from mailgate.links.tokens import TOKEN_LENGTH, ReplyIdentity
+from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
 from mailgate.mail.forwarded import passed_on
 from mailgate.mail.message import Address, ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
@@ -42,7 +42,7 @@ from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Road, Role
 
-_TOKEN = re.compile(r"\+b?([a-z2-7]{44})@", re.IGNORECASE)
+_TOKEN = re.compile(r"\+[ab]?([a-z2-7]{44})@", re.IGNORECASE)
 _MARKER = re.compile(r"-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
 _SAME_LINE_LENGTH = 24
 
@@ -62,6 +62,7 @@ class Delivered:
     own: SupportAddress
     rcpt_tos: tuple[str, ...]
     identities: tuple[tuple[str, ReplyIdentity], ...]
+    button: Capability | None = None
 
 
 def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: Reading, batch: Batch) -> Facts:
@@ -134,6 +135,8 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         released=mail.resumed == "released",
         confirmed=mail.resumed in ("confirmed", "noted"),
         noted=mail.resumed == "noted",
+        button=delivered.button,
+        rated_at=_rated_at(connection, delivered.button),
     )
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
     thread = choose(known, who(known))
@@ -161,6 +164,14 @@ def _of_agents_mail(
         named=_named(connection, site, message.reply),
         forwarded=Forwarded(passed.author, passed.subject, passed.text, passed.intro) if passed else None,
     )
+
+
+def _rated_at(connection: Connection, button: Capability | None) -> datetime | None:
+    """When the survey about the button's ticket was answered first."""
+    if button is None or not button.verb.startswith("rate_"):
+        return None
+    found = tickets.ids_by_numbers(connection, [button.ticket_number]).get(button.ticket_number)
+    return tickets.rated_at(connection, found) if found is not None else None
 
 
 def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: AgentFacts) -> tuple[News, ...]:
@@ -209,6 +220,7 @@ def action_facts(
         own_addresses=tuple(a.address for a in site.addresses),
         organisation=organisation,
         tier=tier,
+        rated_at=tickets.rated_at(connection, ticket_id) if action.verb == "rate" and ticket_id else None,
         department=site.addresses[0].department,
         topic=site.default_topic(),
     )
@@ -240,6 +252,7 @@ def _delivered(site: Site, mail: ClaimedMail, reading: Reading) -> Delivered:
     pipe know no envelope): over SMTP anyone may have."""
     own: SupportAddress | None = None
     identities: dict[str, ReplyIdentity] = {}
+    button: Capability | None = None
     named = [a.address for a in (*reading.message.to, *reading.message.cc)][:50]
     fields = ("delivered-to", "x-original-to") if mail.road in (Road.IMAP, Road.PIPE) else ()
     extra = [v.strip("<> ") for k, v in reading.message.headers if k.lower() in fields]
@@ -253,7 +266,14 @@ def _delivered(site: Site, mail: ClaimedMail, reading: Reading) -> Delivered:
         identity = site.mint.read_detail(found[1]) if found[1] else None
         if identity is not None and is_return_path == reading.screening.is_bounce:
             identities.setdefault(address, identity)
-    return Delivered(own or site.addresses[0], mail.rcpt_tos, tuple(identities.items()))
+        pressed = site.mint.read_action(found[1]) if button is None else None
+        if pressed is not None:  # it names ticket and person as the reply address of a copy does
+            button = pressed
+            as_copy = ReplyIdentity(
+                pressed.ticket_number, pressed.person_id, pressed.role, pressed.version, Notice.N5
+            )  # fmt: skip
+            identities.setdefault(address, as_copy)
+    return Delivered(own or site.addresses[0], mail.rcpt_tos, tuple(identities.items()), button)
 
 
 def _bounce_identity(site: Site, reading: Reading, delivered: Delivered) -> ReplyIdentity | None:
@@ -353,7 +373,9 @@ def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[i
         requester=requester,
         agent_id=row.agent_id,
         participants=tuple(
-            ContactFacts(p.contact_id, p.name, p.address, p.language) for p in participants if p.ticket_id == row.id
+            ContactFacts(p.contact_id, p.name, p.address, p.language, told=p.told)
+            for p in participants
+            if p.ticket_id == row.id
         ),
         addresses=tuple(a for ticket_id, a in addresses if ticket_id == row.id),
         created_at=row.created_at,

@@ -19,7 +19,7 @@ from mailgate.flows import explaining
 from mailgate.flows.site import Site
 from mailgate.notify.compose import Composer
 from mailgate.notify.explained import Explained
-from mailgate.notify.views import CommentView, FileView, Head, NewsView, NoticeView
+from mailgate.notify.views import ActionView, CommentView, FileView, Head, NewsView, NoticeView, StepView
 from store import outbox, tickets
 from store.blobs import BlobFolder
 from store.vocabulary import Category, CommentKind, Notice, Role
@@ -93,6 +93,10 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
     body = json.loads(row.body)
     notice = Notice(row.notice)
     comment, files = _comment(connection, site, row, notice)
+    if body.get("said") is not None:  # with a rating
+        comment = CommentView(body["said_by"], body["said_by_address"], Role.CUSTOMER, row.created_at, body["said"])
+    if notice is Notice.N8 and row.ticket_id is not None:
+        comment = _question(connection, row.ticket_id)
     previous = _previous(connection, row, comment, notice)
     token = site.mint.access_token(body["link_id"]) if body.get("link_id") else ""
     confirm = site.mint.access_token(body["confirm_id"], "confirm") if body.get("confirm_id") else ""
@@ -128,15 +132,30 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         reason=body.get("reason", ""),
         event=body.get("event", ""),
         explained=_explained(connection, row) if body.get("explain") else (),
+        **_offered(site, body),
         news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),
         refused=tuple((why, name) for why, name in body.get("refused", ())),
         organisation=body.get("organisation", ""),
         requester_name=body.get("requester_name", ""),
         requester_address=body.get("requester_address", ""),
-        rating=bool(body.get("rating")),
         related=_related(connection, row, notice) or ((body["claims"],) if body.get("claims") else ()),
     )
-    return RenderJob(view, _head(row, body, now), now, files)
+    head = replace(_head(row, body, now), list_unsubscribe=view.unsubscribe)
+    return RenderJob(view, head, now, files)
+
+
+def _offered(site: Site, body: dict[str, Any]) -> dict[str, Any]:
+    """What a notice offers besides its words (`flows.extras`), as fields of the view."""
+    survey, stop = body.get("survey_id"), body.get("stop_id")
+    return {
+        "survey_link": f"{site.base_url}/rate/{site.mint.access_token(survey, 'rate')}" if survey else "",
+        "unsubscribe": f"{site.base_url}/stop/{site.mint.access_token(stop, 'stop')}" if stop else "",
+        "rating": bool(survey),
+        "score": body.get("score", 0),
+        "scale": body.get("scale", 5),
+        "steps": tuple(StepView(label, datetime.fromisoformat(at)) for label, at in body.get("steps", ())),
+        "actions": tuple(ActionView(verb, address) for verb, address in body.get("actions", ())),
+    }
 
 
 def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
@@ -202,6 +221,14 @@ def _shown(comment: Row[Any]) -> str:
     """What is told of a comment: of an agent's never more than what his quotes left over."""
     text: str = comment.reply if comment.role == Role.AGENT else comment.reply or comment.text
     return text
+
+
+def _question(connection: Connection, ticket_id: int) -> CommentView | None:
+    """What an agent asked last, for a reminder."""
+    found = tickets.last_public_comment(connection, ticket_id, Role.AGENT, (1 << 63) - 1)
+    if found is None:
+        return None
+    return CommentView(found.author_name, found.author_address, found.role, found.created_at, _shown(found))
 
 
 def _previous(connection: Connection, row: Row[Any], comment: CommentView | None, notice: Notice) -> CommentView | None:

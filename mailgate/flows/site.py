@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailgate.clock import Clock
+from mailgate.companyfiles import Survey
 from mailgate.decide.facts import Policy
 from mailgate.decide.ruling import Book
 from mailgate.links.tokens import Mint
@@ -73,6 +74,7 @@ class Site:
     next_check_at: Callable[[datetime, SlaQuery], datetime | None]
     retry: RetryPolicy
     lifetimes: Lifetimes = Lifetimes()
+    survey: Callable[[], Survey] = Survey
     attach_bytes: int = 10 * 1024 * 1024
 
     def pinned(self) -> Site:

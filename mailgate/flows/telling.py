@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows.effects import Changed, Said
+from mailgate.flows.extras import extras, hear_of_rating
 from mailgate.flows.outlook import Outlook
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
@@ -173,7 +174,7 @@ class Telling:
         return replace(
             base,
             requester=self._requester(ticket) if ticket["requester_active"] else None,
-            participants=tuple(self._of_contact(p) for p in before.participants) if before else (),
+            participants=tuple(self._of_contact(p) for p in before.participants if p.told) if before else (),
             agent=agent,
             department_agents=tuple(department or everyone),
             opened=changed.opened,
@@ -194,6 +195,7 @@ class Telling:
             reported=self._agent_person(changed.report.agent_id) if changed.report else None,
             silent=changed.silent,
             due=facts.due,
+            rating_to=tuple(self._of_agent(a) for a in hear_of_rating(self._site, facts, decision)),
             replies=tuple(changed.replies),
             forwards=tuple(Person(0, "", a, self._site.policy.locale, Role.SYSTEM) for a in changed.forwards),
             said=changed.public_comment_id,
@@ -342,6 +344,7 @@ class Telling:
                 "in_reply_to": mail.message_id if mail else "",
                 "references": [mail.message_id] if mail else [],
             }
+        body |= extras(site, self._facts, self._decision, ticket, planned, self._link)
         in_reply_to, references = self._thread_of(ticket, planned)
         status = ticket["status"]
         return (

@@ -27,6 +27,8 @@ TOKEN_LENGTH = 44
 LONGEST_LOCAL_PART = 64 - TOKEN_LENGTH - 2
 _ROLES = (Role.CUSTOMER, Role.AGENT, Role.SYSTEM)
 _NOTICES = tuple(Notice)
+#: What a button in a mail can ask for. The place in this list stands in addresses that are out: only add at the end.
+VERBS = ("rate_1", "rate_2", "rate_3", "rate_4", "rate_5", "solved", "not_solved", "stop", "take", "ask_info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,17 @@ class ReplyIdentity:
     role: Role
     version: int
     notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a mail to the address of a button does: one verb of `VERBS`, on one ticket, for one person."""
+
+    ticket_number: int
+    person_id: int
+    role: Role
+    version: int
+    verb: str
 
 
 class Mint:
@@ -56,6 +69,35 @@ class Mint:
 
     def read_reply_token(self, token: str) -> ReplyIdentity | None:
         """What a token says, or None when it is not ours."""
+        payload = self._payload(b"reply", token)
+        if payload is None:
+            return None
+        number, person, version, marks = _LAYOUT.unpack(payload)
+        if marks >> 6 >= len(_ROLES) or marks & 0x3F >= len(_NOTICES):
+            return None
+        return ReplyIdentity(number, person, _ROLES[marks >> 6], version, _NOTICES[marks & 0x3F])
+
+    def action_token(self, capability: Capability) -> str:
+        """The token of a button: as long as a reply token, made under another purpose, so that neither is the other."""
+        marks = _ROLES.index(capability.role) << 6 | VERBS.index(capability.verb)
+        payload = _LAYOUT.pack(capability.ticket_number, capability.person_id, capability.version & 0xFFFF, marks)
+        return _base32(payload + self._mac(self._keys[0], b"action", payload)[:_MAC_BYTES])
+
+    def read_action(self, detail: str) -> Capability | None:
+        """What the part after the plus of a recipient asks for: `a` and a token; None when it is not ours."""
+        lowered = detail.lower()
+        if len(lowered) != TOKEN_LENGTH + 1 or not lowered.startswith("a"):
+            return None
+        payload = self._payload(b"action", lowered[1:])
+        if payload is None:
+            return None
+        number, person, version, marks = _LAYOUT.unpack(payload)
+        if marks >> 6 >= len(_ROLES) or marks & 0x3F >= len(VERBS):
+            return None
+        return Capability(number, person, _ROLES[marks >> 6], version, VERBS[marks & 0x3F])
+
+    def _payload(self, purpose: bytes, token: str) -> bytes | None:
+        """What a token of that purpose packs, or None when it is not ours."""
         if len(token) != TOKEN_LENGTH:
             return None
         try:
@@ -65,12 +107,9 @@ class Mint:
         payload, mac = data[: _LAYOUT.size], data[_LAYOUT.size :]
         if _base32(data) != token.lower():  # the last character has bits to spare: only one spelling is ours
             return None
-        if len(payload) != _LAYOUT.size or not self._is_ours(b"reply", payload, mac, _MAC_BYTES):
+        if len(payload) != _LAYOUT.size or not self._is_ours(purpose, payload, mac, _MAC_BYTES):
             return None
-        number, person, version, marks = _LAYOUT.unpack(payload)
-        if marks >> 6 >= len(_ROLES) or marks & 0x3F >= len(_NOTICES):
-            return None
-        return ReplyIdentity(number, person, _ROLES[marks >> 6], version, _NOTICES[marks & 0x3F])
+        return payload
 
     def message_id(self, token: str, unique: int, host: str) -> str:
         """Our Message-ID, without angle brackets: it carries the reply token (RFC 5322 §3.6.4)."""
@@ -132,6 +171,11 @@ def reply_address(base: str, token: str) -> str:
 def bounce_address(base: str, token: str) -> str:
     """The envelope sender of a mail: a delivery report that comes back to it names the ticket."""
     return reply_address(base, "b" + token)
+
+
+def action_address(base: str, token: str) -> str:
+    """The address of a button."""
+    return reply_address(base, "a" + token)
 
 
 def load_mint(folder: Path) -> Mint:

@@ -81,6 +81,7 @@ class Happened:
     new_requester: bool = False
     reported: Person | None = None  # the agent whose commands were done
     silent: bool = False  # nobody else is told
+    rating_to: tuple[Person, ...] = ()  # a rating came: whom to tell
     due: str = ""  # due_soon | overdue: the ticket's due date is spoken of
     replies: tuple[int, ...] = ()  # comments in which rules answer the requester
     forwards: tuple[Person, ...] = ()  # to whom rules hand on what was said
@@ -116,6 +117,7 @@ def plan(happened: Happened) -> list[Plan]:
         plans += _commented(happened)
     elif happened.status_by is not None or happened.notices:
         plans += _moved(happened)
+    plans += [Plan(Notice.N13, p, "a rating came") for p in happened.rating_to]
     if happened.due:
         why = "close to its due time" if happened.due == "due_soon" else "past its due time"
         plans += [Plan(Notice.N19, p, why) for p in _agents(happened)]
