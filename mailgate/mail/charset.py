@@ -2,7 +2,8 @@
 
 The ladder, measured on mails of many clients: a byte order mark; UTF-8 where it fits and is not plain ASCII (a
 mislabelled `iso-8859-1` is far more common than a Latin text that happens to be valid UTF-8); the declared charset,
-widened to the superset that its senders really use (`gb2312` → gb18030, `iso-8859-1` → windows-1252); UTF-8; then
+widened to the superset that its senders really use (`gb2312` → gb18030, `iso-8859-1` → windows-1252); UTF-8; where
+no charset or a Western one is named, an East Asian or Cyrillic one that fits far better (`charsetguess`); then
 windows-1252. Only codecs of a list are ever used: Python would also run `zlib_codec` or `idna` for a sender.
 Sources: RFC 2045 §2.2, RFC 6532 §3.2.
 """
@@ -13,6 +14,7 @@ import codecs
 import re
 from functools import lru_cache
 
+from mailgate.mail.charsetguess import likely
 from mailgate.mail.phrases import words
 
 _WIDER = {
@@ -189,6 +191,10 @@ def decode(data: bytes, declared: str = "") -> tuple[str, str]:
             return data.decode("utf-8"), "" if name == "utf-8" else _odd(declared, "utf-8")
         except UnicodeDecodeError:
             pass
+    if name in ("", "cp1252") or (name == "utf-8" and not _mostly_utf8(data)):
+        guess = likely(data)
+        if guess:
+            return _clean(data.decode(guess, "replace")), _odd(declared, guess)
     if name and name != "utf-8":
         try:
             return _clean(data.decode(name)), ""
