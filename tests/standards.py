@@ -29,6 +29,8 @@ TITLES = {
     1047: "Duplicate messages and SMTP",
     1741: "MIME content type for BinHex encoded files",
     1847: "MIME: multipart/signed and multipart/encrypted",
+    1468: "Japanese Character Encoding for Internet Messages",
+    1489: "Registration of a Cyrillic Character Set",
     1870: "SMTP: message size declaration",
     1912: "Common DNS operational and configuration errors",
     2033: "Local Mail Transfer Protocol",
