@@ -65,6 +65,7 @@ def book_of(company: Company) -> Book:
         WorkingTime(company.sla),
         company.digest,
         topics=company.topics,
+        people=company.people,
     )
 
 

@@ -227,24 +227,32 @@ class DepartmentsFile(Section):
     departments: dict[Key, Department] = Field(default_factory=dict)
 
 
+SeesUpTo = Literal["own", "branch", "organisation", "network"]
+
+
 class Visibility(Section):
-    """Who sees which tickets by default, by the customer's role.
+    """Who sees which tickets. default: of a ticket that says nothing else. By role: how far its people see besides.
 
     managers_own: whether other managers of the organisation see a manager's own tickets. choices: what a requester may
     choose for one ticket. sharing_needs_permission: sharing it later is for contacts who were given it.
     """
 
-    default: Literal["own", "organisation", "network"] = "own"
-    light: Literal["own", "organisation", "network"] = "own"
-    master: Literal["own", "organisation", "network"] = "organisation"
-    manager: Literal["own", "organisation", "network"] = "organisation"
+    default: SeesUpTo = "own"
+    light: SeesUpTo = "own"
+    master: SeesUpTo = "organisation"
+    manager: SeesUpTo = "organisation"
+    sub_admin: SeesUpTo = "organisation"
     managers_own: Literal["private", "public"] = "public"
     choices: Annotated[tuple[Literal["network", "private", "branches", "public"], ...], OrOne()] = ()
     sharing_needs_permission: YesNo = False
 
 
 class PeopleFile(Section):
-    """`people.yaml`: what people may do; the people themselves are in the database."""
+    """`people.yaml`: what people may do; the people themselves are in the database.
+
+    default_role: of somebody who writes for the first time. cc_becomes_participant: whoever stands in Cc of a proven
+    mail is told of what follows.
+    """
 
     visibility: Visibility = Visibility()
     default_role: Literal["light", "master", "manager"] = "light"

@@ -101,6 +101,23 @@ class Organisation(SQLModel, table=True):
     domains: list[str] = Field(default_factory=list, sa_column=Column(_JSON, nullable=False, default=list))
     language: str | None = None
     tier: str = ""
+    network: str = ""  # the name of the network (franchise, group) that it belongs to with others; "" for none
+    cnpj: str = ""  # 14 letters and digits, without dots
+    created_at: datetime
+
+
+class Branch(SQLModel, table=True):
+    """A branch (filial, loja) of an organisation."""
+
+    __tablename__: ClassVar[str] = "branch"
+    __table_args__ = (UniqueConstraint("organisation_id", "name"),)
+    id: int = _id()
+    organisation_id: int = _ref("organisation", nullable=False)
+    name: str
+    place: str = _text()  # street and city
+    cnpj: str = ""
+    address: str = ""  # its own mailbox: told of tickets that are shared with it
+    active: bool = True
     created_at: datetime
 
 
@@ -113,10 +130,21 @@ class Contact(SQLModel, table=True):
     address: str = Field(unique=True)
     language: str | None = None
     organisation_id: int | None = _ref("organisation", index=True)
+    branch_id: int | None = _ref("branch", index=True)
     role: str = "light"
+    may: list[str] | None = Field(default=None, sa_column=Column(_JSON, nullable=True))  # None: as the role may
     active: bool = True
     created_at: datetime
     verified_at: datetime | None = None
+
+
+class ContactAddress(SQLModel, table=True):
+    """One more address of a contact: it tells who writes; nothing is ever sent to it."""
+
+    __tablename__: ClassVar[str] = "contact_address"
+    address: str = Field(primary_key=True)
+    contact_id: int = _ref("contact", nullable=False, index=True)
+    added_at: datetime
 
 
 class Agent(SQLModel, table=True):
@@ -155,6 +183,8 @@ class Ticket(SQLModel, table=True):
     requester_id: int = _ref("contact", nullable=False, index=True)
     agent_id: int | None = _ref("agent")
     organisation_id: int | None = _ref("organisation", index=True)
+    branch_id: int | None = _ref("branch", index=True)
+    visibility: str = ""  # of `people.visibility`; "": as people.yaml says
     channel: str = Channel.MAIL
     address: str = ""  # the support address it came in by
     language: str
@@ -245,6 +275,14 @@ class Participant(SQLModel, table=True):
     contributes: bool = True
     told: bool = True
     added_at: datetime
+
+
+class TicketBranch(SQLModel, table=True):
+    """A branch that a ticket is shared with, besides its own."""
+
+    __tablename__: ClassVar[str] = "ticket_branch"
+    ticket_id: int = Field(sa_column=Column(_ID, ForeignKey("ticket.id"), primary_key=True, autoincrement=False))
+    branch_id: int = Field(sa_column=Column(_ID, ForeignKey("branch.id"), primary_key=True, autoincrement=False))
 
 
 class TicketAddress(SQLModel, table=True):

@@ -6,15 +6,37 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from store import fast
-from store.tables import AGENT, CONTACT, ORGANISATION, PARTICIPANT
+from store.tables import AGENT, BRANCH, CONTACT, CONTACT_ADDRESS, ORGANISATION, PARTICIPANT
 
 
 def contact_by_address(connection: Connection, address: str) -> Row[Any] | None:
-    """The contact with exactly this (normalised) address."""
-    return connection.execute(select(CONTACT).where(CONTACT.c.address == address)).first()
+    """The contact with exactly this (normalised) address, be it the main one or another."""
+    found = connection.execute(select(CONTACT).where(CONTACT.c.address == address)).first()
+    if found is not None:
+        return found
+    c = CONTACT_ADDRESS.c
+    joined = CONTACT.join(CONTACT_ADDRESS, c.contact_id == CONTACT.c.id)
+    return connection.execute(select(CONTACT).select_from(joined).where(c.address == address)).first()
+
+
+def more_addresses(connection: Connection, contact_id: int) -> tuple[str, ...]:
+    """The addresses of a contact besides the main one."""
+    c = CONTACT_ADDRESS.c
+    return tuple(connection.execute(select(c.address).where(c.contact_id == contact_id).order_by(c.address)).scalars())
+
+
+def put_addresses(connection: Connection, contact_id: int, addresses: Sequence[str], now: datetime) -> None:
+    """Make these the addresses of a contact besides the main one."""
+    old = more_addresses(connection, contact_id)
+    gone = [a for a in old if a not in addresses]
+    if gone:
+        connection.execute(delete(CONTACT_ADDRESS).where(CONTACT_ADDRESS.c.address.in_(gone)))
+    rows = [{"address": a, "contact_id": contact_id, "added_at": now} for a in addresses if a not in old]
+    if rows:
+        fast.insert(connection, CONTACT_ADDRESS, rows)
 
 
 def contact(connection: Connection, contact_id: int) -> Row[Any] | None:
@@ -23,9 +45,10 @@ def contact(connection: Connection, contact_id: int) -> Row[Any] | None:
 
 
 def contact_for(
-    connection: Connection, new_id: int, address: str, name: str, language: str | None, now: datetime
-) -> Row[Any]:
-    """The contact of this address, made if there is none (safe when two make it at once)."""
+    connection: Connection, new_id: int, address: str, name: str, language: str | None, now: datetime,
+    role: str = "light",
+) -> Row[Any]:  # fmt: skip
+    """The contact of this address, made if there is none (safe when two make it at once). role: of a new one."""
     found = contact_by_address(connection, address)
     if found is not None:
         return found
@@ -35,7 +58,7 @@ def contact_for(
         "address": address,
         "language": language,
         "organisation_id": organisation_of(connection, address),
-        "role": "light",
+        "role": role,
         "active": True,
         "created_at": now,
         "verified_at": None,
@@ -63,10 +86,11 @@ def organisation_of(connection: Connection, address: str) -> int | None:
 
 
 def contacts(connection: Connection, limit: int = 200) -> list[Row[Any]]:
-    """Contacts with their organisation's name, by address."""
+    """Contacts with the names of their organisation and branch, by address."""
+    joined = CONTACT.outerjoin(ORGANISATION, ORGANISATION.c.id == CONTACT.c.organisation_id)
     query = (
-        select(CONTACT, ORGANISATION.c.name.label("organisation"))
-        .select_from(CONTACT.outerjoin(ORGANISATION, ORGANISATION.c.id == CONTACT.c.organisation_id))
+        select(CONTACT, ORGANISATION.c.name.label("organisation"), BRANCH.c.name.label("branch"))
+        .select_from(joined.outerjoin(BRANCH, BRANCH.c.id == CONTACT.c.branch_id))
         .order_by(CONTACT.c.address)
         .limit(limit)
     )
@@ -134,7 +158,60 @@ def stop_telling(connection: Connection, ticket_id: int, contact_id: int) -> boo
     return connection.execute(muted.values(told=False)).rowcount == 1
 
 
-def add_participant(connection: Connection, ticket_id: int, contact_id: int, now: datetime) -> bool:
-    """Let a contact follow a ticket; whether it is new."""
-    row = {"ticket_id": ticket_id, "contact_id": contact_id, "contributes": True, "told": True, "added_at": now}
+def change_organisation(connection: Connection, organisation_id: int, **values: Any) -> None:
+    """Change columns of an organisation."""
+    connection.execute(update(ORGANISATION).where(ORGANISATION.c.id == organisation_id).values(**values))
+
+
+def network_of(connection: Connection, organisation_id: int | None) -> str:
+    """The network of an organisation, "" for none."""
+    if organisation_id is None:
+        return ""
+    found = connection.execute(select(ORGANISATION.c.network).where(ORGANISATION.c.id == organisation_id)).scalar()
+    return found or ""
+
+
+def colleagues(connection: Connection, organisation_id: int | None) -> list[int]:
+    """The ids of the organisation and of all in its network."""
+    if organisation_id is None:
+        return []
+    network = network_of(connection, organisation_id).casefold()
+    if not network:
+        return [organisation_id]
+    return [o.id for o in organisations(connection) if o.id == organisation_id or o.network.casefold() == network]
+
+
+def branches(connection: Connection, organisation_ids: Sequence[int] | None = None) -> list[Row[Any]]:
+    """Branches (of all organisations, or of these) with the organisation's name, by both names."""
+    query = select(BRANCH, ORGANISATION.c.name.label("organisation")).select_from(
+        BRANCH.join(ORGANISATION, ORGANISATION.c.id == BRANCH.c.organisation_id)
+    )
+    if organisation_ids is not None:
+        query = query.where(BRANCH.c.organisation_id.in_(organisation_ids))
+    return list(connection.execute(query.order_by(ORGANISATION.c.name, BRANCH.c.name)))
+
+
+def add_branch(connection: Connection, row: dict[str, Any]) -> None:
+    """Insert a branch."""
+    fast.insert(connection, BRANCH, [row])
+
+
+def change_branch(connection: Connection, branch_id: int, **values: Any) -> None:
+    """Change columns of a branch."""
+    connection.execute(update(BRANCH).where(BRANCH.c.id == branch_id).values(**values))
+
+
+def add_participant(
+    connection: Connection, ticket_id: int, contact_id: int, now: datetime, *, contributes: bool = True,
+    told: bool = True,
+) -> bool:  # fmt: skip
+    """Let a contact follow a ticket; whether it is new. contributes: writes too. told: the bell."""
+    row = {"ticket_id": ticket_id, "contact_id": contact_id, "contributes": contributes, "told": told, "added_at": now}
     return fast.insert(connection, PARTICIPANT, [row], or_nothing=True) == 1
+
+
+def change_participant(connection: Connection, ticket_id: int, contact_id: int, **values: Any) -> bool:
+    """Change how a contact follows a ticket; whether he does."""
+    c = PARTICIPANT.c
+    wanted = update(PARTICIPANT).where(c.ticket_id == ticket_id, c.contact_id == contact_id).values(**values)
+    return connection.execute(wanted).rowcount == 1

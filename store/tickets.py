@@ -19,9 +19,11 @@ from store.tables import (
     EVENT,
     JOURNAL,
     MESSAGE_REFERENCE,
+    ORGANISATION,
     PARTICIPANT,
     TICKET,
     TICKET_ADDRESS,
+    TICKET_BRANCH,
     is_sqlite,
 )
 from store.vocabulary import CommentKind, Role
@@ -59,10 +61,14 @@ def _with_people() -> Select[Any]:
         CONTACT.c.address.label("requester_address"),
         CONTACT.c.language.label("requester_language"),
         CONTACT.c.active.label("requester_active"),
+        CONTACT.c.role.label("requester_role"),
+        ORGANISATION.c.network.label("network"),
         AGENT.c.name.label("agent_name"),
         AGENT.c.address.label("agent_address"),
     ).select_from(
-        TICKET.join(CONTACT, CONTACT.c.id == TICKET.c.requester_id).outerjoin(AGENT, AGENT.c.id == TICKET.c.agent_id)
+        TICKET.join(CONTACT, CONTACT.c.id == TICKET.c.requester_id)
+        .outerjoin(AGENT, AGENT.c.id == TICKET.c.agent_id)
+        .outerjoin(ORGANISATION, ORGANISATION.c.id == TICKET.c.organisation_id)
     )
 
 
@@ -288,6 +294,42 @@ def participants(connection: Connection, ticket_ids: Sequence[int]) -> list[Row[
             .order_by(p.added_at)
         )
     )
+
+
+def shared_branches(connection: Connection, ticket_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """(ticket id, branch id) of the branches that tickets are shared with besides their own."""
+    if not ticket_ids:
+        return []
+    c = TICKET_BRANCH.c
+    query = select(c.ticket_id, c.branch_id).where(c.ticket_id.in_(ticket_ids)).order_by(c.branch_id)
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def share_with(connection: Connection, ticket_id: int, branch_id: int) -> bool:
+    """Share a ticket with a branch; whether it is new."""
+    return (
+        fast.insert(connection, TICKET_BRANCH, [{"ticket_id": ticket_id, "branch_id": branch_id}], or_nothing=True) == 1
+    )
+
+
+def of_people(
+    connection: Connection, contact_id: int, organisation_ids: Sequence[int], limit: int, statuses: Sequence[str] = ()
+) -> list[Row[Any]]:
+    """Tickets that a contact may perhaps see: his own, those he takes part in, those of these organisations.
+
+    Which of them he does see is for `people.visibility`.
+    """
+    follows = select(PARTICIPANT.c.ticket_id).where(PARTICIPANT.c.contact_id == contact_id)
+    query = _with_people().where(
+        or_(
+            TICKET.c.requester_id == contact_id,
+            TICKET.c.organisation_id.in_(organisation_ids),
+            TICKET.c.id.in_(follows),
+        )
+    )
+    if statuses:
+        query = query.where(TICKET.c.status.in_(statuses))
+    return list(connection.execute(query.order_by(TICKET.c.updated_at.desc(), TICKET.c.id.desc()).limit(limit)))
 
 
 def may_comment_addresses(connection: Connection, ticket_ids: Sequence[int]) -> list[tuple[int, str]]:

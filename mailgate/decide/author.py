@@ -32,6 +32,8 @@ def who(facts: Facts) -> AuthorFinding:
         via = _holder_name(facts, identities[0])
     person_id = facts.sender.id if facts.sender else None
     name = (facts.sender.name if facts.sender else "") or name
+    if facts.sender is not None and address in facts.sender.addresses:  # one person, by whichever address
+        address = facts.sender.address
     return AuthorFinding(Role.CUSTOMER, person_id, name, address, bool(proof), proof, why, via)
 
 

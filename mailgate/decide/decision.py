@@ -95,6 +95,8 @@ class OpenTicket:
     agent_id: int | None = None
     follow_up_of: int | None = None
     claims: str = ""
+    visibility: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +181,28 @@ class SetDue:
 
 @dataclass(frozen=True, slots=True)
 class AddParticipant:
-    """Let a person follow the ticket; a contact is made if there is none. The person is told (N15)."""
+    """Let a person follow the ticket; a contact is made if there is none.
+
+    contributes: also writes, else only reads. tell: the person is told at once (N15).
+    """
 
     address: str
     name: str
+    by: str
+    contributes: bool = True
+    tell: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Let more people of the customer see the ticket, or fewer.
+
+    visibility: of `people.visibility`, "" leaves it as it is. branch_ids: branches that see it besides its own; a
+    branch with a mailbox of its own is told (N15).
+    """
+
+    visibility: str
+    branch_ids: tuple[int, ...]
     by: str
 
 
@@ -325,6 +345,7 @@ Action = (
     | Assign
     | SetDue
     | AddParticipant
+    | Share
     | SetRequester
     | JoinInto
     | BlockSender

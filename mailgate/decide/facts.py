@@ -22,7 +22,22 @@ class ContactFacts:
     organisation_id: int | None = None
     role: str = "light"
     active: bool = True
-    told: bool = True  # as a participant: whether notices of this ticket are sent
+    branch_id: int | None = None
+    network: str = ""
+    may: tuple[str, ...] | None = None  # None: as the role may
+    addresses: tuple[str, ...] = ()  # besides the main one
+    contributes: bool = True  # as a participant: also writes
+    told: bool = True  # of this ticket: the bell
+
+
+@dataclass(frozen=True, slots=True)
+class BranchFacts:
+    """A branch of a customer."""
+
+    id: int
+    name: str
+    organisation: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,12 @@ class TicketFacts:
     last_agent_at: datetime | None
     joined_into: int | None = None  # id of the ticket that it became part of
     fields: tuple[tuple[str, str], ...] = ()
+    organisation_id: int | None = None
+    network: str = ""
+    branch_id: int | None = None
+    visibility: str = ""
+    shared: tuple[int, ...] = ()  # branches besides its own
+    requester_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +266,7 @@ class Facts:
     own_addresses: tuple[str, ...] = ()
     organisation: str = ""
     tier: str = ""  # of the organisation
+    branches: tuple[BranchFacts, ...] = ()  # of the organisation, or network, of the ticket that an agent writes about
     department: str = ""  # for a ticket that a person opens
     topic: str = ""  # of a ticket that names none
     counters: Counters = Counters()

@@ -8,6 +8,7 @@ from mailgate.decide.agentmail import agent_mail
 from mailgate.decide.author import who
 from mailgate.decide.button import ordered, pressed
 from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is_support, status_after
+from mailgate.decide.copies import copies
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.files import refusal
@@ -25,7 +26,7 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
     stopped = _not_for_a_ticket(facts, mail, author, book)
     if stopped is not None:
         return stopped
-    thread = choose(facts, author)
+    thread = choose(facts, author, book.scopes)
     if (mail.kind == "auto_reply" or not mail.counts) and not (thread.kind == "new" and _may_be_news(mail)):
         return _automatic(facts, mail, author, thread)
     thread, refused = after_closing(facts, author, thread, book)
@@ -168,7 +169,8 @@ def _customer_comment(
     ruling = rule(book, "customer_commented", facts, author, after(ticket, received.actions, facts, book))
     moved = status_after(facts, author, ticket, ruling, "customer.reply", book)
     refused = refusal(facts, book, ticket.topic, (*received.actions, *moved))
-    actions = (comment, *refused, *received.actions, *moved)
+    copied = copies(facts, mail, author, book, ticket)
+    actions = (comment, *copied, *refused, *received.actions, *moved)
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

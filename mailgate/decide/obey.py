@@ -17,9 +17,10 @@ from mailgate.decide.decision import (
     SetField,
     SetRequester,
     SetStatus,
+    Share,
 )
 from mailgate.decide.duedate import due
-from mailgate.decide.facts import AgentFacts, Facts, TicketFacts
+from mailgate.decide.facts import AgentFacts, BranchFacts, Facts, TicketFacts
 from mailgate.decide.ruling import Book
 from mailgate.mail.addresses import normalise
 from mailgate.tickets.workflow import fold
@@ -94,6 +95,14 @@ def _participant(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done
     if not address:
         return "address"
     done.actions.append(AddParticipant(address, "", _BY))
+    return ""
+
+
+def _branch(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
+    found = find_branch(facts.branches, one.argument)
+    if found is None:
+        return "branch"
+    done.actions.append(Share("", (found.id,), _BY))
     return ""
 
 
@@ -174,6 +183,7 @@ _HANDLERS: dict[str, _Handler] = {
     "department": _department,
     "topic": _topic,
     "participant": _participant,
+    "branch": _branch,
     "requester": _requester,
     "join": _join,
     "canned": _canned,
@@ -192,6 +202,13 @@ def find_agent(agents: tuple[AgentFacts, ...], words: str) -> AgentFacts | None:
     first = [a for a in agents if fold(a.name).split()[:1] == [wanted] or a.address.partition("@")[0] == wanted]
     found = exact or first
     return found[0] if len(found) == 1 else None
+
+
+def find_branch(branches: tuple[BranchFacts, ...], words: str) -> BranchFacts | None:
+    """The one branch meant by its name, or by the beginning of it; None when there is none or more than one."""
+    wanted = fold(words)
+    found = [b for b in branches if fold(b.name) == wanted] or [b for b in branches if fold(b.name).startswith(wanted)]
+    return found[0] if len(found) == 1 and wanted else None
 
 
 def named(things: Mapping[str, Mapping[str, str]], words: str) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from mailgate.decide.common import decision_of, held
+from mailgate.decide.copies import copies
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, OpenTicket, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.files import refusal
 from mailgate.decide.ruling import Book, Ruling, rule
 from mailgate.decide.state import after, opened
+from mailgate.people.roles import permissions
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
 
@@ -20,6 +22,9 @@ def open_ticket(
         if policy.guests == "rejected":
             return decision_of(facts, Outcome.REJECTED, "unknown_sender", why, thread, author, rules=received.outcomes)
         return held(facts, author, HeldReason.UNKNOWN_SENDER, why, thread)
+    known = facts.sender if author.role is Role.CUSTOMER and not facts.released else None
+    if known is not None and "open" not in permissions(known.role, known.may):
+        return held(facts, author, HeldReason.RULE, "the contact may not open tickets", thread)
     opening = OpenTicket(
         requester_address=author.address,
         requester_name=author.name,
@@ -44,7 +49,7 @@ def open_ticket(
     ruling = rule(book, "ticket_opened", facts, author, seen)
     ruled = (*received.actions, *ruling.actions)
     refused = refusal(facts, book, facts.topic, (opening, *ruled)) if author.role is Role.CUSTOMER else ()
-    actions = (opening, comment, *refused, *ruled)
+    actions = (opening, comment, *copies(facts, mail, author, book, None), *refused, *ruled)
     return decision_of(
         facts, Outcome.OPENED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

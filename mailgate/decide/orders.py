@@ -30,6 +30,7 @@ _WORDS = {
     "department": "departamento, setor, department",
     "topic": "topico, tema, topic",
     "participant": "participante, participant, copiar",
+    "branch": "filial, loja, branch, sucursal, tienda",
     "join": "juntar, unir, merge, join",
     "requester": "solicitante, cliente, requester, customer",
     "canned": "modelo, template, plantilla, canned",
@@ -40,24 +41,27 @@ _WORDS = {
     "discard": "descartar, discard",
 }
 _VERBS = {word.strip(): verb for verb, words in _WORDS.items() for word in words.split(",")}
-_ARGUED = frozenset({"assign", "due", "priority", "department", "topic", "participant", "join", "requester", "canned"})
+_ARGUED = frozenset(
+    {"assign", "due", "priority", "department", "topic", "participant", "branch", "join", "requester", "canned"}
+)
 _LONGEST = max(len(word.split()) for word in _VERBS)
 
 #: As shown in the list of commands, by language; `…` is what the agent writes.
 SHOWN = {
     "pt-BR": (
         "#nota", "#assumir", "#atribuir …", "#prazo …", "#prioridade …", "#departamento …", "#topico …",
-        "#participante …", "#solicitante …", "#juntar …", "#modelo …", "#pedir-info", "#resolver", "#fechar",
-        "#reabrir", "#porque", "#spam", "#ajuda",
+        "#participante …", "#filial …", "#solicitante …", "#juntar …", "#modelo …", "#pedir-info", "#resolver",
+        "#fechar", "#reabrir", "#porque", "#spam", "#ajuda",
     ),
     "en": (
         "#note", "#take", "#assign …", "#due …", "#priority …", "#department …", "#topic …", "#participant …",
-        "#requester …", "#join …", "#template …", "#ask-info", "#solve", "#close", "#reopen", "#why", "#spam", "#help",
+        "#branch …", "#requester …", "#join …", "#template …", "#ask-info", "#solve", "#close",
+        "#reopen", "#why", "#spam", "#help",
     ),
     "es": (
         "#nota", "#asumir", "#asignar …", "#plazo …", "#prioridad …", "#departamento …", "#tema …",
-        "#participante …", "#solicitante …", "#unir …", "#plantilla …", "#pedir-info", "#solucionar", "#cerrar",
-        "#reabrir", "#porque", "#spam", "#ayuda",
+        "#participante …", "#sucursal …", "#solicitante …", "#unir …", "#plantilla …", "#pedir-info",
+        "#solucionar", "#cerrar", "#reabrir", "#porque", "#spam", "#ayuda",
     ),
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from mailgate.companyfiles import TopicsFile
+from mailgate.companyfiles import PeopleFile, TopicsFile
 from mailgate.decide.decision import (
     Action,
     AddComment,
@@ -27,6 +27,7 @@ from mailgate.decide.decision import (
     SetStatus,
 )
 from mailgate.decide.facts import AgentFacts, Facts, TicketFacts
+from mailgate.people.visibility import Scopes
 from mailgate.rules import actions as wishes
 from mailgate.rules.book import RuleBook
 from mailgate.rules.conditions import RuleFacts
@@ -117,6 +118,14 @@ class Book:
     clock: WorkClock = field(default_factory=AlwaysOpen)
     digest: str = ""
     topics: TopicsFile = field(default_factory=TopicsFile)
+    people: PeopleFile = field(default_factory=PeopleFile)
+
+    @property
+    def scopes(self) -> Scopes:
+        """How far each role of a customer's people sees."""
+        said = self.people.visibility
+        roles = {"light": said.light, "master": said.master, "manager": said.manager, "sub_admin": said.sub_admin}
+        return Scopes(roles, said.default, said.managers_own == "private")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from mailgate.decide.decision import (
     SetField,
     SetRequester,
     SetStatus,
+    Share,
 )
 from mailgate.decide.facts import ContactFacts, Facts, TicketFacts
 from mailgate.decide.ruling import Book
@@ -54,6 +55,11 @@ def opened(opening: OpenTicket, facts: Facts, book: Book, ticket_id: int = 0, ke
         status_since=facts.now,
         last_customer_at=facts.now,
         last_agent_at=None,
+        fields=opening.fields,
+        organisation_id=sender.organisation_id,
+        network=sender.network,
+        branch_id=sender.branch_id,
+        visibility=opening.visibility,
     )
 
 
@@ -81,6 +87,10 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
                 ticket = replace(ticket, participants=(*ticket.participants, new))
         elif isinstance(action, SetRequester):
             ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
+        elif isinstance(action, Share):
+            others = [b for b in action.branch_ids if b != ticket.branch_id]
+            shared = tuple(sorted({*ticket.shared, *others}))
+            ticket = replace(ticket, shared=shared, visibility=action.visibility or ticket.visibility)
     return ticket if ticket.version == version else replace(ticket, version=version + 1)  # one change, one version
 
 

@@ -7,8 +7,9 @@ a ticket; "Who is believed" says whether its author may use it. A stranger who n
 from __future__ import annotations
 
 from mailgate.decide.decision import AuthorFinding, Loser, ThreadChoice
-from mailgate.decide.facts import Candidate, Facts, TicketFacts
-from mailgate.people.visibility import Standing, may_comment, sees_organisation
+from mailgate.decide.facts import Candidate, ContactFacts, Facts, TicketFacts
+from mailgate.people.roles import permissions
+from mailgate.people.visibility import Matter, Scopes, Standing, Viewer, may_comment, may_see
 from store.vocabulary import Category, Role
 
 _STRENGTH = ("reply_identity", "our_message_id", "their_message_id", "subject_key")
@@ -18,10 +19,9 @@ _HOW = {
     "their_message_id": "an earlier Message-ID of the conversation",
     "subject_key": "the key in the subject",
 }
-_MANAGERS = frozenset({"master", "manager", "admin"})
 
 
-def choose(facts: Facts, author: AuthorFinding) -> ThreadChoice:
+def choose(facts: Facts, author: AuthorFinding, scopes: Scopes) -> ThreadChoice:
     """The ticket: an existing one, a follow-up of a closed one, or a new one (with the key it claims)."""
     losers: list[Loser] = []
     claims = ""
@@ -34,7 +34,7 @@ def choose(facts: Facts, author: AuthorFinding) -> ThreadChoice:
             if ticket.id != chosen[1].id:
                 losers.append(Loser(ticket.key, candidate.how, f"{_HOW[chosen[0].how]} is stronger evidence"))
             continue
-        allowed, why = _allowed(candidate, ticket, author, facts)
+        allowed, why = _allowed(candidate, ticket, author, facts, scopes)
         if allowed:
             chosen = candidate, ticket, why
         else:
@@ -50,7 +50,9 @@ def choose(facts: Facts, author: AuthorFinding) -> ThreadChoice:
     return ThreadChoice("existing", ticket.id, ticket.key, candidate.how, reason, tuple(losers))
 
 
-def _allowed(candidate: Candidate, ticket: TicketFacts, author: AuthorFinding, facts: Facts) -> tuple[bool, str]:
+def _allowed(
+    candidate: Candidate, ticket: TicketFacts, author: AuthorFinding, facts: Facts, scopes: Scopes
+) -> tuple[bool, str]:
     if author.role is Role.AGENT:
         # An agent's unproven mail is kept as a note on the ticket, whatever it asked for; nobody else is told.
         return True, "is an agent" + ("" if author.verified else ", unproven")
@@ -59,12 +61,32 @@ def _allowed(candidate: Candidate, ticket: TicketFacts, author: AuthorFinding, f
         return False, "is a contact who was switched off"
     if candidate.how == "reply_identity" and identity is not None and identity.role is not Role.CUSTOMER:
         return False, "is not an agent, and the reply address was made for one"
+    follows = next((p for p in ticket.participants if p.address == author.address), None)
+    wrote_as = {author.address, facts.mail.author.address if facts.mail and facts.mail.author else author.address}
+    sees, why = may_see(viewer(sender), matter(ticket), scopes) if sender is not None else (False, "")
     standing = Standing(
         is_requester=author.address == ticket.requester.address,
-        is_participant=any(p.address == author.address for p in ticket.participants),
+        is_participant=follows is not None,
         holds_identity=candidate.how == "reply_identity",
-        wrote_with_it=author.address in ticket.addresses,
-        sees_organisation=sender is not None
-        and sees_organisation(sender.role, sender.organisation_id, ticket.requester.organisation_id, _MANAGERS),
+        wrote_with_it=not wrote_as.isdisjoint(ticket.addresses),
+        sees_it=sees,
+        may_answer=sender is not None and "answer" in permissions(sender.role, sender.may),
+        only_follows=follows is not None and not follows.contributes,
+        why=why,
     )
     return may_comment(standing, verified=author.verified, proof_needed=True)
+
+
+def viewer(contact: ContactFacts) -> Viewer:
+    """A contact as visibility looks at him."""
+    return Viewer(contact.id, contact.role, contact.organisation_id, contact.network, contact.branch_id)
+
+
+def matter(ticket: TicketFacts) -> Matter:
+    """A ticket as visibility looks at it."""
+    requester = ticket.requester
+    organisation_id = ticket.organisation_id or requester.organisation_id
+    return Matter(
+        requester.id, requester.role, organisation_id, ticket.network or requester.network, ticket.branch_id,
+        ticket.visibility, frozenset(ticket.shared), frozenset(p.id for p in ticket.participants),
+    )  # fmt: skip

@@ -19,9 +19,12 @@ from mailgate.decide.facts import ActionFacts
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.gather import action_facts
+from mailgate.flows.linkrows import new_link
+from mailgate.flows.peoplework import contact_of
 from mailgate.flows.record import keep
+from mailgate.flows.seeing import may_see_ticket
 from mailgate.flows.site import Site
-from mailgate.flows.telling import Telling, new_link
+from mailgate.flows.telling import Telling
 from mailgate.links.tokens import digest
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment
@@ -141,9 +144,7 @@ def open_ticket(
         if agent is None:
             raise NotAllowed(f"{agent_address} is not an agent")
         now = site.clock()
-        contact = people.contact_for(
-            connection, site.ids.new(), normalise(contact_address), contact_name or contact_address, None, now
-        )
+        contact = contact_of(connection, site, contact_address, contact_name, now)
         action = ActionFacts(
             "open", Role.AGENT, channel, agent.id, agent.name, agent.address, "terminal", text, "", subject,
             agent_id=agent.id,
@@ -201,14 +202,10 @@ def send_link(site: Site, address: str, key: str) -> bool:
         wanted = normalise(address.strip())
         if ticket is None:
             return False
-        persons = [(ticket.requester_id, ticket.requester_address, ticket.requester_name, ticket.requester_language)]
-        persons += [
-            (p.contact_id, p.address, p.name, p.language) for p in tickets.participants(connection, [ticket.id])
-        ]
-        person = next((p for p in persons if p[1] == wanted), None)
-        if person is None:
+        person = people.contact_by_address(connection, wanted)
+        if person is None or not may_see_ticket(connection, site, person.id, ticket)[0]:
             return False
-        return _write_link(connection, site, ticket.id, person[0])
+        return _write_link(connection, site, ticket.id, person.id)
 
     return site.writer.call(work)
 

@@ -34,12 +34,13 @@ from mailgate.decide.decision import (
     SetField,
     SetRequester,
     SetStatus,
+    Share,
     StopTelling,
     Tell,
 )
-from mailgate.decide.facts import ContactFacts, Facts
+from mailgate.decide.facts import Facts
 from mailgate.decide.state import pairs
-from mailgate.flows import duetimes, rulework
+from mailgate.flows import duetimes, peoplework, rulework, ticketrow
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
 from mailgate.flows.filerows import remarks, taken
@@ -97,6 +98,8 @@ class Effects:
             self._set_due(action)
         elif isinstance(action, AddParticipant):
             self._add_participant(action)
+        elif isinstance(action, Share):
+            self._share(action)
         elif isinstance(action, SetRequester):
             self._set_requester(action)
         elif isinstance(action, JoinInto):
@@ -146,53 +149,12 @@ class Effects:
         if known is not None and known.address == address:
             requester = known
         else:
-            row_of = people.contact_for(
-                self._connection, site.ids.new(), address, action.requester_name or address, None, now
-            )
-            requester = ContactFacts(
-                row_of.id, row_of.name, row_of.address, row_of.language, row_of.organisation_id, active=row_of.active
-            )
+            requester = peoplework.contact_of(self._connection, site, address, action.requester_name, now)
         number = tickets.next_number(self._connection)
-        row = {
-            "id": site.ids.new(),
-            "number": number,
-            "key": site.key(number),
-            "subject": action.subject,
-            "status": action.status,
-            "category": str(site.book().workflow.category(action.status)),
-            "department": action.department,
-            "topic": action.topic,
-            "priority": action.priority,
-            "tags": [],
-            "fields": {},
-            "requester_id": requester.id,
-            "agent_id": action.agent_id,
-            "organisation_id": requester.organisation_id,
-            "channel": str(action.channel),
-            "address": action.address or site.addresses[0].address,
-            "language": requester.language or action.language,
-            "verified": action.verified,
-            "version": 1,
-            "created_at": now,
-            "updated_at": now,
-            "status_since": now,
-            "due_at": site.due_at(now, SlaQuery(action.priority, action.topic, action.department)),
-            "last_customer_at": now,
-            "last_agent_at": None,
-            "closed_at": None,
-            "follow_up_of": action.follow_up_of,
-            "claims": action.claims,
-        }
+        row = ticketrow.opened(site, action, requester, number, now)
         tickets.add(self._connection, row)
         agent = next((a for a in self._facts.agents if a.id == action.agent_id), None)
-        self.changed.ticket = row | {
-            "requester_name": requester.name,
-            "requester_address": requester.address,
-            "requester_language": requester.language,
-            "requester_active": requester.active,
-            "agent_name": agent.name if agent else None,
-            "agent_address": agent.address if agent else None,
-        }
+        self.changed.ticket = row | ticketrow.people_of(requester, agent)
         self.changed.opened = True
         self.changed.old_status = action.status
         data = {"status": action.status, "channel": str(action.channel), "address": row["address"]}
@@ -296,11 +258,7 @@ class Effects:
             return found
         if not address:
             return None
-        made = people.contact_for(
-            self._connection, self._site.ids.new(), address, action.author_name or address, None, self._now
-        )
-        contact_id: int = made.id
-        return contact_id
+        return peoplework.contact_of(self._connection, self._site, address, action.author_name, self._now).id
 
     def _allow_addresses(self, message: ParsedMessage | None) -> None:
         """Who stood in To or Cc of a verified mail may comment; never our own addresses, nor agents."""
@@ -392,22 +350,36 @@ class Effects:
         self._event("due", self._decision.author.role, self._decision.author.address, data)
 
     def _add_participant(self, action: AddParticipant) -> None:
-        ticket = self._ticket()
-        person = rulework.contact_of(self._connection, self._site, action.address, action.name, self._now)
-        if person.id == ticket["requester_id"] or not person.active or self._site.is_ours(person.address):
+        person = peoplework.add_participant(self._connection, self._site, self._ticket(), action, self._now)
+        if person is None:
             return
-        if people.add_participant(self._connection, ticket["id"], person.id, self._now):
+        if action.tell:
             self.changed.added.append(person)
-            data = {"participant": person.address, "by": action.by}
-            self._event("participant_added", self._decision.author.role, self._decision.author.address, data)
+        data = {"participant": person.address, "by": action.by}
+        if not action.contributes:
+            data["contributes"] = "no"
+        self._event("participant_added", self._decision.author.role, self._decision.author.address, data)
+
+    def _share(self, action: Share) -> None:
+        ticket, author = self._ticket(), self._decision.author
+        new, mailboxes = peoplework.share(self._connection, self._site, ticket, action, self._now)
+        self.changed.added += mailboxes
+        for row in new:
+            self._event("shared", author.role, author.address, {"branch": row.name, "by": action.by})
+        old = self._changes.get("visibility", ticket["visibility"])
+        if action.visibility and action.visibility != old:
+            self._changes["visibility"] = action.visibility
+            self._event("visibility", author.role, author.address, {"from": old, "to": action.visibility})
 
     def _set_requester(self, action: SetRequester) -> None:
         ticket = self._ticket()
-        person = rulework.contact_of(self._connection, self._site, action.address, action.name, self._now)
+        person = peoplework.contact_of(self._connection, self._site, action.address, action.name, self._now)
         if person.id == ticket["requester_id"]:
             return
         data = {"from": ticket["requester_address"], "to": person.address, "by": action.by}
-        self._changes |= {"requester_id": person.id, "organisation_id": person.organisation_id}
+        self._changes |= {
+            "requester_id": person.id, "organisation_id": person.organisation_id, "branch_id": person.branch_id,
+        }  # fmt: skip
         ticket |= {
             "requester_name": person.name,
             "requester_address": person.address,

@@ -6,7 +6,6 @@ author may use them is for `decide`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from mailgate.decide.facts import (
     ActionFacts,
     AgentFacts,
     Bound,
+    BranchFacts,
     Candidate,
     ContactFacts,
     Counters,
@@ -31,6 +31,8 @@ from mailgate.decide.facts import (
     TicketFacts,
 )
 from mailgate.decide.thread import choose
+from mailgate.flows.leaks import leaked
+from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.reading import Reading
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
@@ -41,10 +43,6 @@ from mailgate.mail.support import SupportAddress
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Road, Role
-
-_TOKEN = re.compile(r"\+[ab]?([a-z2-7]{44})@", re.IGNORECASE)
-_MARKER = re.compile(r"-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
-_SAME_LINE_LENGTH = 24
 
 
 @dataclass(slots=True)
@@ -77,7 +75,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     bounce_identity = _bounce_identity(site, reading, delivered) if reading.screening.is_bounce else None
     candidates, found = _candidates(connection, site, reading, delivered, bounce_identity)
     keys = tuple(find_keys(message.subject, site.policy.key_prefix))
-    sender = _contact(contact) if contact is not None else None
+    sender = contact_facts(connection, contact) if contact is not None else None
     own_id = message.message_id or f"{mail.raw_sha256[:32]}@no-message-id.invalid"
     facts = MailFacts(
         road=Road(mail.road),
@@ -139,9 +137,9 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         rated_at=_rated_at(connection, delivered.button),
     )
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
-    thread = choose(known, who(known))
+    thread = choose(known, who(known), site.book().scopes)
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
-    counters = _counters(connection, site, address, ticket_id, mail)
+    counters = _counters(connection, site, address, ticket_id, mail, sender.address if sender else address)
     known = replace(
         known,
         agents=_with_draws(connection, site, agents),
@@ -158,10 +156,11 @@ def _of_agents_mail(
     passed = passed_on(message.text) if is_forward(message.subject) else None
     return replace(
         known,
-        leaked=_leaked(connection, site, message.reply, ticket_id),
+        leaked=leaked(connection, site, message.reply, ticket_id),
         news=_news(connection, known, ticket, agent) if ticket is not None else (),
         waiting=journal.held_answer(connection, agent.address, ticket_id) if ticket_id is not None else None,
         named=_named(connection, site, message.reply),
+        branches=_branches(connection, ticket) if ticket is not None else (),
         forwarded=Forwarded(passed.author, passed.subject, passed.text, passed.intro) if passed else None,
     )
 
@@ -172,6 +171,13 @@ def _rated_at(connection: Connection, button: Capability | None) -> datetime | N
         return None
     found = tickets.ids_by_numbers(connection, [button.ticket_number]).get(button.ticket_number)
     return tickets.rated_at(connection, found) if found is not None else None
+
+
+def _branches(connection: Connection, ticket: TicketFacts) -> tuple[BranchFacts, ...]:
+    """The branches that a ticket may be shared with: those of its organisation and of its network."""
+    organisations = people.colleagues(connection, ticket.organisation_id)
+    rows = people.branches(connection, organisations) if organisations else []
+    return tuple(BranchFacts(r.id, r.name, r.organisation, r.address) for r in rows if r.active)
 
 
 def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: AgentFacts) -> tuple[News, ...]:
@@ -207,7 +213,7 @@ def action_facts(
     contact = people.contact(connection, contact_id) if contact_id else None
     found = _tickets(connection, [ticket_id] if ticket_id else [])
     agent = next((a for a in agents if action.role is Role.AGENT and a.id == action.person_id), None)
-    sender = _contact(contact) if contact is not None else None
+    sender = contact_facts(connection, contact) if contact is not None else None
     organisation, tier = _organisation(connection, sender, batch)
     return Facts(
         now=site.clock(),
@@ -343,18 +349,24 @@ def _tickets(connection: Connection, ids: list[int]) -> tuple[TicketFacts, ...]:
     found_ids = [row.id for row in rows]
     participants = tickets.participants(connection, found_ids)
     addresses = tickets.may_comment_addresses(connection, found_ids)
-    return tuple(_ticket(row, participants, addresses) for row in rows)
+    shared = tickets.shared_branches(connection, found_ids)
+    return tuple(_ticket(row, participants, addresses, shared) for row in rows)
 
 
-def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[int, str]]) -> TicketFacts:
+def _ticket(
+    row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[int, str]], shared: list[tuple[int, int]]
+) -> TicketFacts:
     requester = ContactFacts(
         row.requester_id,
         row.requester_name,
         row.requester_address,
         row.requester_language,
         row.organisation_id,
-        active=row.requester_active,
+        row.requester_role,
+        row.requester_active,
     )
+    followers = [p for p in participants if p.ticket_id == row.id]
+    told = next((p.told for p in followers if p.contact_id == row.requester_id), True)
     return TicketFacts(
         id=row.id,
         number=row.number,
@@ -373,9 +385,9 @@ def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[i
         requester=requester,
         agent_id=row.agent_id,
         participants=tuple(
-            ContactFacts(p.contact_id, p.name, p.address, p.language, told=p.told)
-            for p in participants
-            if p.ticket_id == row.id
+            ContactFacts(p.contact_id, p.name, p.address, p.language, contributes=p.contributes, told=p.told)
+            for p in followers
+            if p.contact_id != row.requester_id
         ),
         addresses=tuple(a for ticket_id, a in addresses if ticket_id == row.id),
         created_at=row.created_at,
@@ -385,6 +397,12 @@ def _ticket(row: Row[Any], participants: list[Row[Any]], addresses: list[tuple[i
         last_agent_at=row.last_agent_at,
         joined_into=row.joined_into,
         fields=tuple((str(k), str(v)) for k, v in sorted(row.fields.items())),
+        organisation_id=row.organisation_id,
+        network=row.network or "",
+        branch_id=row.branch_id,
+        visibility=row.visibility,
+        shared=tuple(b for ticket_id, b in shared if ticket_id == row.id),
+        requester_told=told,
     )
 
 
@@ -398,10 +416,6 @@ def _agents(connection: Connection, batch: Batch) -> tuple[AgentFacts, ...]:
             for r in people.agents(connection)
         )
     return batch.agents
-
-
-def _contact(row: Row[Any]) -> ContactFacts:
-    return ContactFacts(row.id, row.name, row.address, row.language, row.organisation_id, row.role, row.active)
 
 
 def _with_draws(connection: Connection, site: Site, agents: tuple[AgentFacts, ...]) -> tuple[AgentFacts, ...]:
@@ -439,8 +453,13 @@ def _reply_counters(
     return replace(counters, reply_acks=sent)
 
 
-def _counters(connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail) -> Counters:
-    """Only what a limit that is on will look at. ticket_id: the one that is commented on, None for a new one."""
+def _counters(
+    connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail, written_to: str
+) -> Counters:
+    """Only what a limit that is on will look at. ticket_id: the one that is commented on, None for a new one.
+
+    written_to: the address that an acknowledgement goes to; the author may have another one.
+    """
     policy, now = site.policy, mail.received_at
 
     def counted(bounds: tuple[Bound, ...], count: Callable[[datetime], int]) -> tuple[int, ...]:
@@ -456,41 +475,9 @@ def _counters(connection: Connection, site: Site, address: str, ticket_id: int |
         tickets=counted(
             policy.tickets, lambda since: journal.count_by_author(connection, address, since, Outcome.OPENED)
         ),
-        acks=counted(policy.acks, lambda since: outbox.count_sent(connection, acks, since, address)),
-        verified_acks=counted(policy.verified_acks, lambda since: outbox.count_sent(connection, acks, since, address)),
+        acks=counted(policy.acks, lambda since: outbox.count_sent(connection, acks, since, written_to)),
+        verified_acks=counted(
+            policy.verified_acks, lambda since: outbox.count_sent(connection, acks, since, written_to)
+        ),
         total_acks=counted(policy.total_acks, lambda since: outbox.count_sent(connection, acks, since)),
     )
-
-
-def _leaked(connection: Connection, site: Site, reply: str, ticket_id: int | None) -> str:
-    """What of our own notice still stands in an agent's answer, in words; "" for nothing."""
-    if _MARKER.search(reply):
-        return "the marker line of our notice"
-    if any(site.mint.read_reply_token(m.group(1).lower()) is not None for m in _TOKEN.finditer(reply[:100_000])):
-        return "a reply address of ours"
-    if f"{site.base_url}/t/" in reply or f"{site.base_url}/confirm/" in reply:
-        return "an access link"
-    if _only_quoted(reply):
-        return "nothing but a quotation"
-    if ticket_id is None:
-        return ""
-    last = tickets.last_public_comment(connection, ticket_id, Role.CUSTOMER, (1 << 63) - 1)
-    if last is None:
-        return ""
-    told = {_folded(line) for line in (last.reply or last.text)[:100_000].split("\n")}
-    for line in reply[:100_000].split("\n"):
-        folded = _folded(line.lstrip("> "))
-        if len(folded) >= _SAME_LINE_LENGTH and folded in told:
-            return "a line of the notice that was answered"
-    return ""
-
-
-def _only_quoted(reply: str) -> bool:
-    """Whether every line is quoted, but for the one that says whose words they are."""
-    lines = [line.strip() for line in reply[:100_000].split("\n") if line.strip() and not line.startswith("#")]
-    said = [line for line in lines if not line.startswith(">") and not line.endswith(":")]
-    return not said and any(line.startswith(">") for line in lines)
-
-
-def _folded(line: str) -> str:
-    return " ".join(line.split()).casefold()

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mailgate.decide.decision import CallWebhook, Forward, Reply
-from mailgate.decide.facts import ContactFacts, Facts
+from mailgate.decide.facts import Facts
 from mailgate.flows.hooks import filled, webhook_row
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment
-from store import people, tickets, webhooks
+from store import tickets, webhooks
 from store.vocabulary import CommentKind, Role
 
 
@@ -72,11 +72,3 @@ def attachment_rows(site: Site, ticket_id: int, comment_id: int, files: Sequence
         }
         for file in files
     ]
-
-
-def contact_of(connection: Connection, site: Site, address: str, name: str, now: datetime) -> ContactFacts:
-    """The contact of an address that somebody of ours named, made if there is none."""
-    found = people.contact_for(connection, site.ids.new(), normalise(address), name or address, None, now)
-    return ContactFacts(
-        found.id, found.name, found.address, found.language, found.organisation_id, found.role, found.active
-    )

@@ -75,7 +75,7 @@ def _note(changed: Changed, action: Any) -> None:
         changed.returned = action
     elif isinstance(action, RuleNotice):
         changed.rule_notices.append(action)
-    elif isinstance(action, AddParticipant):
+    elif isinstance(action, AddParticipant) and action.tell:
         changed.added.append(ContactFacts(0, action.name or action.address, action.address, None))
     elif isinstance(action, SetRequester):
         changed.new_requester = True

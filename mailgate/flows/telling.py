@@ -15,8 +15,10 @@ from sqlalchemy import Connection, Row
 
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
+from mailgate.flows import bell
 from mailgate.flows.effects import Changed, Said
 from mailgate.flows.extras import extras, hear_of_rating
+from mailgate.flows.linkrows import new_link
 from mailgate.flows.outlook import Outlook
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
@@ -78,7 +80,11 @@ class Telling:
     def _switched(self, planned: Plan) -> Plan:
         """The plan as notices.yaml has it: an answer whose own notice is off goes as N5, for it must arrive."""
         sends = self._site.sends
-        if sends(planned.notice) or planned.suppressed:
+        if planned.suppressed:
+            return planned
+        if bell.is_off(planned, self._changed.ticket, self._facts):
+            return replace(planned, suppressed=bell.OFF)
+        if sends(planned.notice):
             return planned
         to_customer = planned.to.role is Role.CUSTOMER
         if planned.notice in _ANSWERS and to_customer and self._changed.comment_role is Role.AGENT and sends(Notice.N5):
@@ -174,7 +180,7 @@ class Telling:
         return replace(
             base,
             requester=self._requester(ticket) if ticket["requester_active"] else None,
-            participants=tuple(self._of_contact(p) for p in before.participants if p.told) if before else (),
+            participants=tuple(self._of_contact(p) for p in before.participants) if before else (),
             agent=agent,
             department_agents=tuple(department or everyone),
             opened=changed.opened,
@@ -229,8 +235,9 @@ class Telling:
 
     def _speaks_for_another(self) -> bool:
         """Whether a form's mail was taken as that of the person in Reply-To."""
-        mail, author = self._facts.mail, self._decision.author
-        return mail is not None and mail.author is not None and author.address != mail.author.address
+        mail, sender, author = self._facts.mail, self._facts.sender, self._decision.author
+        wrote = {mail.author.address if mail and mail.author else author.address, sender.address if sender else ""}
+        return author.address not in wrote
 
     def _also(self, everyone: list[Person]) -> tuple[Person, ...]:
         wanted = {word.strip() for n in self._changed.rule_notices for word in n.whom.split(",")}
@@ -470,22 +477,6 @@ class Telling:
         row = self._row(Plan(Notice.ACK_DIGEST, planned.to, "many tickets within an hour"))
         row["next_attempt_at"] = self._now + timedelta(hours=1)
         return row
-
-
-def new_link(
-    site: Site, ticket_id: int, now: datetime, *, contact_id: int | None = None, agent_id: int | None = None
-) -> dict[str, Any]:
-    """The row of a new access link of a person to a ticket."""
-    link_id = site.ids.new()
-    return {
-        "id": link_id,
-        "digest": digest(site.mint.access_token(link_id)),
-        "ticket_id": ticket_id,
-        "contact_id": contact_id,
-        "agent_id": agent_id,
-        "created_at": now,
-        "expires_at": now + site.lifetimes.access,
-    }
 
 
 def _capped(bounds: tuple[Bound, ...], counts: tuple[int, ...]) -> tuple[Cap, ...]:

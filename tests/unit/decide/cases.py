@@ -45,7 +45,7 @@ def book(preset: str = "centrium") -> Book:
     """The rules and the workflow that a preset ships."""
     folder = data_folder("config") / "presets" / preset
     company = load_company(folder, folder, timezone="America/Sao_Paulo", departments=["suporte"])
-    return Book(company.rules, company.workflow, topics=company.topics)
+    return Book(company.rules, company.workflow, topics=company.topics, people=company.people)
 
 
 def ticket(number: int = 1, status: str = "aberto", *, preset: str = "centrium", **values: Any) -> TicketFacts:

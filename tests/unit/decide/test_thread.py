@@ -17,6 +17,7 @@ from tests.unit.decide.cases import (
     CARMEN,
     DIEGO,
     PROVEN,
+    book,
     by_key,
     by_our_id,
     by_their_id,
@@ -28,7 +29,7 @@ from tests.unit.decide.cases import (
 
 
 def _choose(known: Facts) -> ThreadChoice:
-    return choose(known, who(known))
+    return choose(known, who(known), book().scopes)
 
 
 ONE, TWO, THREE, FOUR = (ticket(n) for n in (1, 2, 3, 4))
