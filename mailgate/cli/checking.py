@@ -204,6 +204,7 @@ class _Opened:
     def _templates(self) -> None:
         from mailgate.i18n import Translations
         from mailgate.notify.compose import Composer
+        from mailgate.notify.lint import lint
         from mailgate.resources import data_folder
 
         templates = data_folder("templates")
@@ -211,7 +212,9 @@ class _Opened:
         folders = [templates / "translations"]
         if (own / "translations").is_dir():
             folders.append(own / "translations")
-        Composer(templates, Translations.load(*folders), own if own.is_dir() else None)
+        translations = Translations.load(*folders)
+        composer = Composer(templates, translations, own if own.is_dir() else None)
+        self._found += lint(composer, translations, [own / "mail", templates / "mail"])
 
     def _store(self) -> None:
         settings = self._settings

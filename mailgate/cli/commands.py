@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mailgate import __version__
-from mailgate.cli import admin, dkim, explain, mail, people, rules, serve, ticket, waiting
+from mailgate.cli import admin, dkim, explain, mail, notice, people, rules, serve, stats, ticket, waiting
 from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
 from store.errors import StoreBusy, StoreError
 
@@ -19,13 +19,13 @@ Start with `mailgate init`, then `mailgate check`, then `mailgate serve`; or try
 _SETTING_UP, _MAIL, _PEOPLE = "Set up and run", "Mail", "Tickets and people"
 _PANELS = {
     "init": _SETTING_UP, "check": _SETTING_UP, "serve": _SETTING_UP, "doctor": _SETTING_UP, "migrate": _SETTING_UP,
-    "demo": _SETTING_UP, "parse": _MAIL, "ingest": _MAIL, "export": _MAIL, "explain": _MAIL,
+    "demo": _SETTING_UP, "parse": _MAIL, "ingest": _MAIL, "export": _MAIL, "explain": _MAIL, "stats": _PEOPLE,
 }  # fmt: skip
 
 app = typer.Typer(
     help=HELP, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
 )
-for group in (admin.app, serve.app, mail.app, explain.app):
+for group in (admin.app, serve.app, mail.app, explain.app, stats.app):
     for command in group.registered_commands:
         name = str(command.name or getattr(command.callback, "__name__", ""))
         command.rich_help_panel = _PANELS.get(name, "More")
@@ -34,6 +34,7 @@ for group in (admin.app, serve.app, mail.app, explain.app):
 app.add_typer(dkim.app, name="dkim", rich_help_panel=_SETTING_UP)
 app.add_typer(waiting.held, name="held", rich_help_panel=_MAIL)
 app.add_typer(waiting.outbox, name="outbox", rich_help_panel=_MAIL)
+app.add_typer(notice.app, name="notice", rich_help_panel=_MAIL)
 app.add_typer(rules.app, name="rules", rich_help_panel=_MAIL)
 app.add_typer(ticket.app, name="ticket", rich_help_panel=_PEOPLE)
 app.add_typer(people.contacts, name="contact", rich_help_panel=_PEOPLE)

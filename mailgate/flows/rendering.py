@@ -19,7 +19,17 @@ from mailgate.flows import explaining
 from mailgate.flows.site import Site
 from mailgate.notify.compose import Composer
 from mailgate.notify.explained import Explained
-from mailgate.notify.views import ActionView, CommentView, FileView, Head, NewsView, NoticeView, StepView
+from mailgate.notify.views import (
+    ActionView,
+    CommentView,
+    FiguresView,
+    FileView,
+    Head,
+    NewsView,
+    NoticeView,
+    RowView,
+    StepView,
+)
 from store import outbox, tickets
 from store.blobs import BlobFolder
 from store.vocabulary import Category, CommentKind, Notice, Role
@@ -153,9 +163,22 @@ def _offered(site: Site, body: dict[str, Any]) -> dict[str, Any]:
         "rating": bool(survey),
         "score": body.get("score", 0),
         "scale": body.get("scale", 5),
+        "rows": tuple(_row_view(site, one) for one in body.get("rows", ())),
+        "figures": tuple(FiguresView(**one) for one in body.get("figures", ())),
+        "by_agent": tuple(FiguresView(**one) for one in body.get("by_agent", ())),
+        "by_department": tuple(FiguresView(**one) for one in body.get("by_department", ())),
+        "since": _instant(body.get("since")),
+        "until": _instant(body.get("until")),
         "steps": tuple(StepView(label, datetime.fromisoformat(at)) for label, at in body.get("steps", ())),
         "actions": tuple(ActionView(verb, address) for verb, address in body.get("actions", ())),
     }
+
+
+def _row_view(site: Site, one: dict[str, Any]) -> RowView:
+    """One line of a digest."""
+    link = site.link(site.mint.access_token(one["link_id"])) if one.get("link_id") else ""
+    dated = {"due_at": _instant(one.get("due_at")), "at": _instant(one.get("at"))}
+    return RowView(**{**{k: v for k, v in one.items() if k != "link_id"}, **dated, "link": link})
 
 
 def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:

@@ -2,8 +2,9 @@
 
 Promises: pure after construction (no clock, no network, no database) and safe to use from several threads; the same
 view and head give the same words; what a customer wrote is only ever a value in a template, never a template. Words
-come from `templates/translations`, looks from `templates/mail`; a company's own folder wins file by file, and when one
-of its templates breaks, ours is used, because a mail that looks plain is better than a mail that never leaves.
+come from `templates/translations`, looks from `templates/mail`; a company's own folder wins file by file (or
+block by block: its `n5.html` may extend `shipped/n5.html`), and when one of its templates breaks, ours is used, because
+a mail that looks plain is better than a mail that never leaves.
 To a sender nobody has verified the acknowledgement carries nothing out of the mail, whatever the template asks for.
 Sources: RFC 5322 §3.6, RFC 3834 §5, RFC 2369 §3.2, RFC 8058 §3.1, RFC 2557 §5.
 """
@@ -18,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -139,8 +140,11 @@ class Composer:
         words = lines.cut(words, 180) or translator.t("mail.subject.none")
         return translator.t("mail.subject.thread", subject=words, key=view.key)
 
-    def bodies(self, view: NoticeView, automatic: bool = True) -> Bodies:
-        """Text and HTML of a notice with their files. automatic: whether the footer says that no person wrote it."""
+    def bodies(self, view: NoticeView, automatic: bool = True, *, strict: bool = False) -> Bodies:
+        """Text and HTML of a notice with their files. automatic: whether the footer says that no person wrote it.
+
+        strict: raises what a broken template of the company raises, instead of using ours.
+        """
         if _is_to_stranger(view):
             view = _only_ours(view)
         translator = self._translations.translator(view.language, view.timezone)
@@ -149,17 +153,17 @@ class Composer:
         context = _context(view, translator, say, placed, automatic)
         name = _template_of(view)
         return Bodies(
-            text=lines.tidy(self._fill(f"{name}.txt", context)),
-            html=self._fill(f"{name}.html", context),
+            text=lines.tidy(self._fill(f"{name}.txt", context, strict)),
+            html=self._fill(f"{name}.html", context, strict),
             related=placed.related,
             attached=placed.attached + deadlines(view),
         )
 
-    def _fill(self, name: str, context: dict[str, Any]) -> str:
+    def _fill(self, name: str, context: dict[str, Any], strict: bool) -> str:
         try:
             return self._environment.get_template(name).render(context)
         except Exception as error:
-            if self._environment is self._shipped:
+            if strict or self._environment is self._shipped:
                 raise
             self._log.warning("template_broken", template=name, error=str(error)[:200])
             return self._shipped.get_template(name).render(context)
@@ -176,7 +180,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
 def _environment(folders: list[Path]) -> ImmutableSandboxedEnvironment:
     environment = _Sandbox(
-        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+        loader=ChoiceLoader(
+            [
+                *(FileSystemLoader(folder) for folder in folders),
+                PrefixLoader({"shipped": FileSystemLoader(folders[-1])}),
+            ]
+        ),
         autoescape=lambda name: bool(name) and str(name).endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -24,6 +24,7 @@ from mailgate import log
 from mailgate.app import House, NodeSlot, open_hooks, open_house, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, timers
+from mailgate.flows.digests import Digests
 from mailgate.flows.workers import Workers
 from mailgate.i18n import Translations
 from mailgate.ingest.gate import GateRules
@@ -108,6 +109,7 @@ class Node:
         self._mailboxes: Mailboxes | None = None
         self._ticker: Ticker | None = None
         self._hooks = open_hooks(self._settings)
+        self._digests = Digests(house.site)
         site = house.site
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
 
@@ -310,6 +312,7 @@ class Node:
             ("outbox", "delivery", every.outbox, self._nudge_deliver),
             ("timers", "scheduler", every.timers, self._sweep_timers),
             ("due dates", "scheduler", every.timers, self._sweep_due_dates),
+            ("digests", "scheduler", every.timers, self._sweep_digests),
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("retention", "scheduler", every.retention, self._sweep_blobs),
@@ -322,6 +325,10 @@ class Node:
 
     def _sweep_due_dates(self) -> None:
         if duedates.sweep(self._house.site):
+            self._nudge_deliver()
+
+    def _sweep_digests(self) -> None:
+        if self._digests.sweep():
             self._nudge_deliver()
 
     def _sweep_webhooks(self) -> None:

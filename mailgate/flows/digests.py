@@ -1,0 +1,197 @@
+"""Mails of the calendar: what waits for an agent, what is held, what a customer's manager has open, the week's figures.
+
+Each day from eight in the morning by the company's clock, once, late rather than never; nobody gets one that says
+nothing. What was written today is read from the outbox, so that a restart repeats nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row
+
+from mailgate import log
+from mailgate.flows.figures import Period, of_period
+from mailgate.flows.site import Site
+from mailgate.flows.telling import new_link
+from mailgate.links.tokens import ReplyIdentity, bounce_address, digest
+from mailgate.notify.plan import Person
+from store import figures, journal, links, outbox, people
+from store.vocabulary import Notice, OutboxState, Role
+
+_LOG = log.get("digests")
+_FROM_HOUR = 8
+_MOST = 60
+_SATURDAY = 5
+
+
+class Digests:
+    """Writes each day's digests. One for a process; it remembers only which day is done."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._zone = ZoneInfo(site.timezone)
+        self._done: date | None = None
+
+    def sweep(self) -> int:
+        """Write what is due now; how many mails."""
+        local = self._site.clock().astimezone(self._zone)
+        if local.hour < _FROM_HOUR or local.date() == self._done:
+            return 0
+        written: int = self._site.writer.call(lambda connection: self._day(connection, local))
+        self._done = local.date()
+        if written:
+            _LOG.info("digests written", mails=written)
+        return written
+
+    def _day(self, connection: Connection, local: datetime) -> int:
+        day = _Day(connection, self._site.pinned(), local)
+        day.held()
+        if local.weekday() < _SATURDAY:
+            day.agents()
+        week = local.date() - timedelta(days=local.weekday())
+        day.managers(week)
+        day.week(week)
+        return day.finish()
+
+
+class _Day:
+    """One day's digests on one connection."""
+
+    def __init__(self, connection: Connection, site: Site, local: datetime) -> None:
+        self._connection = connection
+        self._site = site
+        self._now = site.clock()
+        self._local = local
+        self._rows: list[dict[str, Any]] = []
+        self._links: list[dict[str, Any]] = []
+
+    def finish(self) -> int:
+        links.add(self._connection, self._links)
+        outbox.enqueue(self._connection, self._rows)
+        return len(self._rows)
+
+    def agents(self) -> None:
+        """To each agent: his open tickets, and those of nobody in his departments."""
+        for agent in people.agents(self._connection):
+            person = self._agent(agent)
+            if self._sent(Notice.AGENT_DIGEST, person, self._local.date()):
+                continue
+            found = figures.open_tickets(self._connection, agent_id=agent.id, departments=agent.departments)
+            if found:
+                self._write(Notice.AGENT_DIGEST, person, {"rows": self._tickets(found, person)})
+
+    def held(self) -> None:
+        """To the admins (where there is none, to the managers, else to all): the mails that wait for a person."""
+        everyone = people.agents(self._connection)
+        told = next(
+            (found for role in ("admin", "manager") if (found := [a for a in everyone if a.role == role])), everyone
+        )
+        waiting = journal.held(self._connection, _MOST)
+        rows = [
+            {"key": f"{r.id:x}", "subject": r.subject, "status": r.reason, "who": r.author or r.mail_from,
+             "at": r.received_at.isoformat()}
+            for r in waiting
+        ]  # fmt: skip
+        for agent in told if rows else ():
+            person = self._agent(agent)
+            if not self._sent(Notice.HELD_DIGEST, person, self._local.date()):
+                self._write(Notice.HELD_DIGEST, person, {"rows": rows})
+
+    def managers(self, week: date) -> None:
+        """To each customer's manager, once a week: what his organisation has open, and until when."""
+        for row in figures.managers(self._connection):
+            policy = self._site.policy
+            language = row.language if row.language in policy.languages else policy.locale
+            person = Person(row.id, row.name, row.address, language, Role.CUSTOMER)
+            if self._sent(Notice.N14, person, week):
+                continue
+            found = figures.open_tickets(self._connection, organisation_id=row.organisation_id)
+            if found:
+                body = {"rows": self._tickets(found, person), "organisation": row.organisation}
+                self._write(Notice.N14, person, body)
+
+    def week(self, week: date) -> None:
+        """To our managers, once a week: the figures of the week that has ended."""
+        since, until = self._midnight(week - timedelta(days=7)), self._midnight(week)
+        told = [a for a in people.agents(self._connection) if a.role in ("manager", "admin")]
+        told = [a for a in told if not self._sent(Notice.WEEKLY, self._agent(a), week)]
+        for agent in told:
+            person = self._agent(agent)
+            period = of_period(self._connection, self._site, since, until, person.language)
+            if period.total.opened or period.total.solved or period.total.overdue or period.total.ratings:
+                self._write(Notice.WEEKLY, person, _figures(period))
+
+    # --- a row of the outbox -----------------------------------------------------------------------------------------
+
+    def _agent(self, row: Row[Any]) -> Person:
+        policy = self._site.policy
+        language = row.language if row.language in policy.languages else policy.locale
+        return Person(row.id, row.name, row.address, language, Role.AGENT)
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=self._local.tzinfo)
+
+    def _sent(self, notice: Notice, person: Person, since: date) -> bool:
+        """Whether it was written to this person since that day, or is switched off."""
+        if not self._site.sends(notice):
+            return True
+        return outbox.count_sent(self._connection, [notice], self._midnight(since), person.address) > 0
+
+    def _tickets(self, found: list[Row[Any]], person: Person) -> list[dict[str, Any]]:
+        label = self._site.book().workflow.label
+        return [
+            {
+                "key": r.key, "subject": r.subject, "status": label(r.status, person.language), "who": r.requester_name,
+                "agent": r.agent_name or "", "due_at": r.due_at.isoformat() if r.due_at else None,
+                "overdue": bool(r.due_at and r.due_at <= self._now), "link_id": self._link(r.id, person),
+            }
+            for r in found[:_MOST]
+        ]  # fmt: skip
+
+    def _link(self, ticket_id: int, person: Person) -> int:
+        """The person's link to a ticket, made if there is none that still opens and prints as it was."""
+        named = {"agent_id": person.id} if person.role is Role.AGENT else {"contact_id": person.id}
+        newest: Callable[..., Any] = links.newest
+        found = newest(self._connection, ticket_id, **named)
+        mint = self._site.mint
+        if found is not None and found.expires_at > self._now and found.digest == digest(mint.access_token(found.id)):
+            return int(found.id)
+        make: Callable[..., dict[str, Any]] = new_link
+        row = make(self._site, ticket_id, self._now, **named)
+        self._links.append(row)
+        return int(row["id"])
+
+    def _write(self, notice: Notice, to: Person, told: dict[str, Any]) -> None:
+        site, own = self._site, self._site.addresses[0]
+        row_id = site.ids.new()
+        token = site.mint.reply_token(ReplyIdentity(0, to.id, to.role, 0, notice))
+        body = {
+            "language": to.language, "recipient_name": to.name, "from_address": own.address,
+            "from_name": site.company.name, "auto_submitted": "auto-generated", **told,
+        }  # fmt: skip
+        self._rows.append(
+            {
+                "id": row_id, "ticket_id": None, "notice": str(notice), "recipient": to.address,
+                "recipient_role": str(to.role), "person_id": to.id, "verified": True,
+                "envelope_from": bounce_address(own.address, token) if own.plus else own.address,
+                "message_id": site.mint.message_id(token, row_id, site.host), "created_at": self._now,
+                "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")), "comment_id": None,
+                "journal_id": None, "state": str(OutboxState.WAITING), "next_attempt_at": self._now,
+            }
+        )  # fmt: skip
+
+
+def _figures(period: Period) -> dict[str, Any]:
+    return {
+        "figures": [asdict(period.total)],
+        "by_agent": [asdict(one) for one in period.by_agent],
+        "by_department": [asdict(one) for one in period.by_department],
+        "since": period.since.isoformat(),
+        "until": (period.until - timedelta(seconds=1)).isoformat(),
+    }
