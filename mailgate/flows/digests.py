@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Row
 
 from mailgate import log
 from mailgate.flows.figures import Period, of_period
+from mailgate.flows.linkrows import new_link
 from mailgate.flows.site import Site
-from mailgate.flows.telling import new_link
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest
 from mailgate.notify.plan import Person
 from store import figures, journal, links, outbox, people
