@@ -15,12 +15,11 @@ _DONE = (Category.SOLVED, Category.CLOSED)
 
 
 def open_tickets(
-    connection: Connection, *, agent_id: int | None = None, departments: Collection[str] = (),
-    organisation_id: int | None = None, limit: int = 500,
-) -> list[Row[Any]]:  # fmt: skip
-    """Tickets that are neither solved nor closed, the soonest due first, with names of requester and agent.
+    connection: Connection, agent_id: int, departments: Collection[str], limit: int = 500
+) -> list[Row[Any]]:
+    """Tickets of an agent that are neither solved nor closed, and those of nobody in his departments.
 
-    agent_id: those of this agent, and those of nobody in his departments. organisation_id: those of a customer.
+    The soonest due first, with the names of requester and agent.
     """
     c = TICKET.c
     query = (
@@ -30,13 +29,10 @@ def open_tickets(
         )
         .select_from(TICKET.join(CONTACT, CONTACT.c.id == c.requester_id).outerjoin(AGENT, AGENT.c.id == c.agent_id))
         .where(c.category.not_in(_DONE), c.joined_into.is_(None))
+        .where(or_(c.agent_id == agent_id, and_(c.agent_id.is_(None), c.department.in_(departments))))
         .order_by(c.due_at.is_(None), c.due_at, c.id)
         .limit(limit)
     )  # fmt: skip
-    if agent_id is not None:
-        query = query.where(or_(c.agent_id == agent_id, and_(c.agent_id.is_(None), c.department.in_(departments))))
-    if organisation_id is not None:
-        query = query.where(c.organisation_id == organisation_id)
     return list(connection.execute(query))
 
 

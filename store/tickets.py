@@ -203,6 +203,13 @@ def last_public_comment(connection: Connection, ticket_id: int, role: Role, befo
     ).first()
 
 
+def public_before(connection: Connection, ticket_id: int, before: int, limit: int) -> list[Row[Any]]:
+    """The public comments of people that are older than comment `before`, the newest first."""
+    c = COMMENT.c
+    query = select(COMMENT).where(c.ticket_id == ticket_id, c.kind == CommentKind.COMMENT, c.id < before)
+    return list(connection.execute(query.where(c.role != Role.SYSTEM).order_by(c.id.desc()).limit(limit)))
+
+
 def attachments(connection: Connection, comment_ids: Sequence[int]) -> list[Row[Any]]:
     """The files of these comments, in order."""
     if not comment_ids:

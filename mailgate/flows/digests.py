@@ -18,11 +18,12 @@ from sqlalchemy import Connection, Row
 from mailgate import log
 from mailgate.flows.figures import Period, of_period
 from mailgate.flows.linkrows import new_link
+from mailgate.flows.seeing import visible_tickets
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest
 from mailgate.notify.plan import Person
 from store import figures, journal, links, outbox, people
-from store.vocabulary import Notice, OutboxState, Role
+from store.vocabulary import Category, Notice, OutboxState, Role
 
 _LOG = log.get("digests")
 _FROM_HOUR = 8
@@ -82,7 +83,7 @@ class _Day:
             person = self._agent(agent)
             if self._sent(Notice.AGENT_DIGEST, person, self._local.date()):
                 continue
-            found = figures.open_tickets(self._connection, agent_id=agent.id, departments=agent.departments)
+            found = figures.open_tickets(self._connection, agent.id, agent.departments)
             if found:
                 self._write(Notice.AGENT_DIGEST, person, {"rows": self._tickets(found, person)})
 
@@ -104,17 +105,22 @@ class _Day:
                 self._write(Notice.HELD_DIGEST, person, {"rows": rows})
 
     def managers(self, week: date) -> None:
-        """To each customer's manager, once a week: what his organisation has open, and until when."""
+        """To each customer's manager, once a week: what he may see that is open, and until when."""
         for row in figures.managers(self._connection):
             policy = self._site.policy
             language = row.language if row.language in policy.languages else policy.locale
             person = Person(row.id, row.name, row.address, language, Role.CUSTOMER)
             if self._sent(Notice.N14, person, week):
                 continue
-            found = figures.open_tickets(self._connection, organisation_id=row.organisation_id)
+            seen = visible_tickets(self._connection, self._site, row.id, statuses=self._open_statuses(), limit=_MOST)
+            found = sorted(seen, key=lambda r: (r.due_at is None, r.due_at or self._now, r.id))
             if found:
                 body = {"rows": self._tickets(found, person), "organisation": row.organisation}
                 self._write(Notice.N14, person, body)
+
+    def _open_statuses(self) -> list[str]:
+        states = self._site.book().workflow.states
+        return [k for k, state in states.items() if state.category not in (Category.SOLVED, Category.CLOSED)]
 
     def week(self, week: date) -> None:
         """To our managers, once a week: the figures of the week that has ended."""

@@ -107,7 +107,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         comment = CommentView(body["said_by"], body["said_by_address"], Role.CUSTOMER, row.created_at, body["said"])
     if notice is Notice.N8 and row.ticket_id is not None:
         comment = _question(connection, row.ticket_id)
-    previous = _previous(connection, row, comment, notice)
+    history = _history(connection, site, row, comment, notice)
     token = site.mint.access_token(body["link_id"]) if body.get("link_id") else ""
     confirm = site.mint.access_token(body["confirm_id"], "confirm") if body.get("confirm_id") else ""
     view = NoticeView(
@@ -130,7 +130,8 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         recipient_role=row.recipient_role,
         verified=body.get("verified", True),
         comment=comment,
-        previous=previous,
+        previous=history[0] if history else None,
+        earlier=history[1:],
         participants=tuple(body.get("participants", ())),
         old_status=body.get("old_status", ""),
         closes_at=_instant(body.get("closes_at")),
@@ -254,22 +255,31 @@ def _question(connection: Connection, ticket_id: int) -> CommentView | None:
     return CommentView(found.author_name, found.author_address, found.role, found.created_at, _shown(found))
 
 
-def _previous(connection: Connection, row: Row[Any], comment: CommentView | None, notice: Notice) -> CommentView | None:
-    """What the customer wrote last, quoted below an agent's answer."""
-    if (
-        notice not in (Notice.N5, Notice.N7, Notice.N10)
-        or comment is None
-        or comment.role != Role.AGENT
-        or row.ticket_id is None
-    ):
-        return None
-    found = tickets.last_public_comment(connection, row.ticket_id, Role.CUSTOMER, row.comment_id)
-    if found is None:
-        return None
-    return CommentView(
-        found.author_name, found.author_address, found.role, found.created_at, found.reply or found.text, None, (),
-        found.verified,
-    )  # fmt: skip
+def _history(
+    connection: Connection, site: Site, row: Row[Any], comment: CommentView | None, notice: Notice
+) -> tuple[CommentView, ...]:
+    """What was said before an agent's answer, the newest first, as much as notices.yaml lets be quoted (`quote`).
+
+    A comment that nobody has proven is quoted to its own author only.
+    """
+    quote = site.quoted()
+    answers = notice in (Notice.N5, Notice.N7, Notice.N10) and comment is not None and comment.role == Role.AGENT
+    if not answers or row.ticket_id is None or not quote.comments:
+        return ()
+    found: list[CommentView] = []
+    left = quote.lines
+    for one in tickets.public_before(connection, row.ticket_id, row.comment_id, quote.comments):
+        text = _shown(one)
+        left -= text.count("\n") + 1
+        if found and left < 0:
+            break
+        if one.verified or one.author_address == row.recipient:
+            found.append(
+                CommentView(
+                    one.author_name, one.author_address, one.role, one.created_at, text, None, (), one.verified
+                )
+            )  # fmt: skip
+    return tuple(found)
 
 
 def _related(connection: Connection, row: Row[Any], notice: Notice) -> tuple[str, ...]:

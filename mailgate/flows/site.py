@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailgate.clock import Clock
-from mailgate.companyfiles import Survey
+from mailgate.companyfiles import Quote, Survey
 from mailgate.decide.facts import Policy
 from mailgate.decide.ruling import Book
 from mailgate.links.tokens import Mint
@@ -74,6 +74,7 @@ class Site:
     next_check_at: Callable[[datetime, SlaQuery], datetime | None]
     retry: RetryPolicy
     lifetimes: Lifetimes = Lifetimes()
+    quoted: Callable[[], Quote] = Quote
     survey: Callable[[], Survey] = Survey
     attach_bytes: int = 10 * 1024 * 1024
 

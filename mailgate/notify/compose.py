@@ -241,6 +241,7 @@ def _only_ours(view: NoticeView) -> NoticeView:
         recipient_name="",
         comment=None,
         previous=None,
+        earlier=(),
         participants=(),
         problem="",
         refused=tuple((why, "") for why, _ in view.refused),

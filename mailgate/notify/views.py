@@ -123,6 +123,7 @@ class NoticeView:
     verified: bool = True
     comment: CommentView | None = None
     previous: CommentView | None = None
+    earlier: tuple[CommentView, ...] = ()  # what was said before that, the newest first
     participants: tuple[str, ...] = ()
     old_status: str = ""
     waits_for_customer: bool = False

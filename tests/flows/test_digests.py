@@ -92,12 +92,20 @@ def test_a_customers_manager_gets_what_is_open_with_its_deadlines(company: Story
         connection.execute(update(CONTACT).values(organisation_id=7, role="manager"))
         connection.execute(update(TICKET).values(organisation_id=7))
 
+        connection.execute(
+            insert(CONTACT).values(
+                id=8, name="Bia", address="bia@cliente.test", organisation_id=7, role="manager", active=True,
+                created_at=NOON,
+            )
+        )  # fmt: skip
+        connection.execute(update(TICKET).values(visibility="private"))
+
     company.site.writer.call(lead)
     company.clock.now = NOON
     Digests(company.site).sweep()
     company.later(days=1)
     Digests(company.site).sweep()
-    assert company.told("N14") == [("N14", ANA[1])], "once a week"
+    assert company.told("N14") == [("N14", ANA[1])], "once a week, and not to another manager: it is private"
     mail = next(m for m in company.deliver() if m.id == company.outbox("N14")[0].id)
     parsed = message_from_bytes(mail.raw, policy=policy.default)
     (file,) = parsed.iter_attachments()  # type: ignore[union-attr]

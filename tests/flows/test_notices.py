@@ -230,3 +230,17 @@ def test_a_solution_that_is_accepted_brings_the_survey(make_story: Callable[...,
     text = message_from_bytes(mail.raw, policy=policy.default).get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "/rate/" in text
     assert "mailto:suporte%2Ba" in text
+
+
+def test_an_answer_quotes_what_was_said_before_and_nothing_unproven_to_others(opened: Story) -> None:
+    opened.agent_answers("SUP-1", f"#participante {CARMEN[1]}\nQual é a versão?")
+    opened.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota", "É a 8.1, sem prova.", verified=False))
+    opened.deliver()
+    opened.agent_answers("SUP-1", "Obrigado, já vemos.")
+    mails = {m.recipient: message_from_bytes(m.raw, policy=policy.default) for m in opened.deliver()}
+    said = {who: str(m.get_body(("plain",)).get_content()) for who, m in mails.items()}  # type: ignore[union-attr]
+    for who in (ANA[1], CARMEN[1]):
+        assert "> Qual é a versão?" in said[who]
+        assert "> A nota 4411 foi recusada" in said[who]
+    assert "> É a 8.1, sem prova." in said[ANA[1]]
+    assert "sem prova" not in said[CARMEN[1]]
