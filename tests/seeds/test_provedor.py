@@ -1,0 +1,94 @@
+"""The provider, "Sistema de chamados": two tabs, four notices by mail, a reminder, and a rating that is heard at once.
+
+Portal (issue of the pages): "Novo Chamado" with category and assistant (R020, R025, R033, R036), tabs "Abertos" and
+"Finalizados" as a page (R082), participants added there (R035, R091), permissions (R062, R063), "Meu Perfil" (R064, R069,
+R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry points (R097).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.integration.clients import OUTLOOK, Person
+from tests.integration.desk import comments, notices
+from tests.seeds.company import Company
+
+pytestmark = pytest.mark.integration
+
+ADDRESS = "suporte@hospeda.test"
+TEO = Person("Téo Suporte", "teo@hospeda.test")
+GIL = Person("Gil Gestão", "gil@hospeda.test")
+
+
+@pytest.fixture(scope="module")
+def provedor(company: Callable[..., Company]) -> Company:
+    """The provider with one agent and the manager who hears of ratings; it says protocolo, not ticket."""
+    return company(
+        "provedor",
+        ADDRESS,
+        company={"name": "Hospeda", "site": "https://hospeda.test"},
+        key={"prefix": "PRO", "label": "protocolo"},
+        addresses=[{"address": ADDRESS, "department": "suporte"}],
+        agents=[
+            {"name": TEO.name, "address": TEO.address, "departments": ["suporte"], "role": "agent"},
+            {"name": GIL.name, "address": GIL.address, "departments": ["gestao"], "role": "manager"},
+        ],
+    )
+
+
+def test_opened_answered_reminded_answered_and_finished(provedor: Company) -> None:
+    lu = provedor.known("Lu Ramos", "lu@agencia.test")
+    # "As notificações serão encaminhadas nas seguintes ocasiões: Chamado aberto" (R110, R002, N1)
+    provedor.writes(lu, "Conta sem espaço", "A conta vendas@agencia.test está cheia.", OUTLOOK)
+    opened = provedor.first_to(lu)
+    key = provedor.key_of(opened)
+    assert key == "PRO-1"  # "acompanhar o protocolo, status, data de abertura" (R015)
+    assert "protocolo" in opened.text
+
+    # "Chamado respondido" (R110, N5)
+    work = provedor.reads(TEO, key, "está cheia")
+    provedor.works(TEO, work, "Aumentei para 50 GB. Pode conferir?")
+    answered = provedor.reads(lu, key, "Aumentei para 50 GB", "Respondido")
+    provedor.status(key, "respondido")
+
+    # "Lembrete para responder o chamado": after two days, once more two days later, and never again (R110, N8)
+    provedor.pass_time(days=2, minutes=5)
+    reminder = provedor.reads(lu, key, "à espera da sua resposta")
+    assert "Aumentei para 50 GB" in reminder.text
+    provedor.pass_time(days=2, minutes=5)
+    provedor.ticket(key, lambda row: len(notices(row, "N8")) == 2)
+    provedor.pass_time(days=20)
+    assert len(notices(provedor.settled(key), "N8")) == 2
+
+    # "você pode responder, rever todas as interações": an answer makes it the provider's again (R003)
+    provedor.answers(lu, answered, "Conferi, mas o limite ainda aparece.", OUTLOOK)
+    provedor.status(key, "aberto")
+    provedor.works(TEO, provedor.reads(TEO, key, "ainda aparece"), "Limpei o cache; agora mostra 50 GB.")
+    provedor.reads(lu, key, "Limpei o cache", "Respondido")
+
+    # "Chamado finalizado" (R110, N12), "será enviado um link para que você possa avaliar nosso atendimento" (R120)
+    provedor.works(TEO, provedor.reads(TEO, key, "ainda aparece"), "#finalizado\nTudo certo por aqui.")
+    finished = provedor.status(key, "finalizado")
+    assert finished["category"] == "closed"
+    last = provedor.reads(lu, key, "encerrado", "Finalizado")
+    assert [m["direction"] for m in comments(finished)] == ["in", "out", "in", "out", "out"]
+
+    # a finished one stays finished: another word is a new one, linked (table 1.M, A1)
+    provedor.answers(lu, last, "Surgiu outra dúvida.")
+    provedor.reads(TEO, "PRO-2", "Surgiu outra dúvida.")
+    assert provedor.status(key, "finalizado")["status"] == "finalizado"
+
+
+def test_a_participant_follows_and_answers_by_mail(provedor: Company) -> None:
+    ney, isa = provedor.known("Ney Dias", "ney@loja-dois.test"), provedor.known("Isa Luz", "isa@loja-dois.test")
+    # "Adicione um participante dentro de sua organização para que possa acompanhar e/ou interagir" (R035, N15): by mail it
+    # is who stands in Cc
+    provedor.writes(ney, "Site fora do ar", "O site caiu às 9h.", cc=[isa])
+    key = provedor.key_of(provedor.first_to(ney))
+    provedor.works(TEO, provedor.reads(TEO, key, "O site caiu"), "Reiniciamos o servidor.")
+    hers = provedor.reads(isa, key, "Reiniciamos o servidor", "Respondido")
+    provedor.answers(isa, hers, "Voltou, obrigada!")
+    provedor.ticket(key, lambda row: comments(row)[-1]["author"] == isa.address)
+    provedor.reads(ney, key, "Voltou, obrigada!")
