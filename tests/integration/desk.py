@@ -173,17 +173,17 @@ class Desk:
 
     def fetch(self, url: str, post: bool = False) -> tuple[int, str]:
         """A page as a browser gets it: status and body, redirects followed. post: press its button."""
-        status, body = self._get(_browser(), url, b"" if post else None)
+        status, body = self._get(browser(), url, b"" if post else None)
         return status, body.decode()
 
     def images_of(self, link: str) -> list[bytes]:
         """Every image that the page behind an access link shows, also those inside the mails it frames."""
-        browser = _browser()
-        _, page = self._get(browser, link)
+        one = browser()
+        _, page = self._get(one, link)
         pages = [page.decode()]
-        pages += [self._get(browser, self._at(src))[1].decode() for src in _sources("iframe", pages[0])]
+        pages += [self._get(one, self._at(src))[1].decode() for src in _sources("iframe", pages[0])]
         found = dict.fromkeys(src for one in pages for src in _sources("img", one) if "/files/" in src)
-        return [self._get(browser, self._at(src))[1] for src in found]
+        return [self._get(one, self._at(src))[1] for src in found]
 
     def _at(self, path: str) -> str:
         return urljoin(self.gateway.portal_url, html.unescape(path))
@@ -199,7 +199,7 @@ class Desk:
             return error.code, error.read()
 
 
-def _browser() -> urllib.request.OpenerDirector:
+def browser() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
 

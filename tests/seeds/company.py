@@ -5,14 +5,18 @@ Mails go in by SMTP and come out at a relay; nothing else is asked but `export`,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.integration import clients
 from tests.integration.clients import Attached, Client, Person, Picture
-from tests.integration.desk import Desk
+from tests.integration.desk import Desk, browser
 from tests.integration.machine import wait_until
 from tests.integration.sink import Caught
 
@@ -84,6 +88,32 @@ class Company(Desk):
             raise AssertionError(f"{error}\n{have}") from error
         assert mail is not None
         return mail
+
+    def presses(self, who: Person, mail: Caught, label: str, text: str = "") -> None:
+        """Press a button that is an e-mail: the client fills in what stands in its link, the person adds `text`."""
+        found = re.search(rf"- {re.escape(label)}[^\n]*\n\s+(mailto:\S+)", mail.text)
+        assert found, f"no button {label!r} in\n{mail.text}"
+        link = urlsplit(found[1])
+        filled = parse_qs(link.query)
+        sent = EmailMessage(policy=SMTP)
+        sent["From"] = who.mailbox
+        sent["To"] = to = unquote(link.path)
+        sent["Subject"] = filled["subject"][0]
+        sent["Date"] = self.now()
+        sent["Message-ID"] = f"<{abs(hash((to, text)))}@{who.address.rpartition('@')[2]}>"
+        sent.set_content(f"{text}\n{filled.get('body', [''])[0]}")
+        self.gateway.send(sent.as_bytes(), [to], who.address)
+
+    def rates(self, mail: Caught, score: int, comment: str) -> tuple[int, str]:
+        """Follow the link of the survey and fill in its page."""
+        link = self.link_in(mail, "rate")
+        client = browser()
+        page = self._get(client, link)[1].decode()
+        nonce = re.search(r'name="nonce" value="([^"]+)"', page)
+        assert nonce, page
+        form = urlencode({"nonce": nonce[1], "score": score, "comment": comment}).encode()
+        status, said = self._get(client, link, form)
+        return status, said.decode()
 
     # -- agents ----------------------------------------------------------------------------------------------------
 

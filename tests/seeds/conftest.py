@@ -1,4 +1,6 @@
-"""`company("totvs", …)`: a gateway with that preset, as `mailgate init --preset totvs` makes it; one for each module."""
+"""`company("totvs", …)`: a gateway with that preset, as `mailgate init --preset totvs` makes it; one for each
+module.
+"""
 
 from __future__ import annotations
 

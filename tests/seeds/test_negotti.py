@@ -1,7 +1,7 @@
 """Negotti, "Como enviar um chamado?": Novo, Aberto, Pendente, Resolvido; every change and every message is told.
 
-Portal (issue of the pages): "Enviar uma Solicitação" (R020), "Esqueci minha senha" (R057, N3), "Solicitações da Organização"
-with its filter (R081, R083, R104), the shortcut on a phone (R071).
+Portal (issue of the pages): "Enviar uma Solicitação" (R020), "Esqueci minha senha" (R057, N3), "Solicitações da
+Organização" with its filter (R081, R083, R104), the shortcut on a phone (R071).
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def test_a_request_through_its_four_statuses(negotti: Company) -> None:
     # "Avisos são enviados por email ao serem realizadas alterações de status e mensagens enviadas" (R112, N5, N6)
     begun = negotti.reads(bia, key, "já estou olhando", "Aberto")
 
-    # "Pendente: aguardando definições ou respostas", "significa que alguma informação ou material está pendente" (R135, N7)
+    # "Pendente: aguardando definições ou respostas", "significa que alguma informação ou material está pendente"
+    # (R135, N7)
     negotti.works(NEI, work, "#pendente\nQual é o modelo do aparelho?")
     negotti.status(key, "pendente")
     asked = negotti.reads(bia, key, "modelo do aparelho", "Pendente")
@@ -63,7 +64,8 @@ def test_a_request_through_its_four_statuses(negotti: Company) -> None:
     negotti.works(NEI, again, "#resolvido\nAtualizei o aplicativo; o pedido apareceu.")
     solved = negotti.reads(bia, key, "o pedido apareceu", "Resolvido")
     negotti.status(key, "resolvido")
-    # "Ao ser Resolvido, pode ser reaberto pelo sistema Web ou e-mail": even weeks later, no timer is promised (R005, N11)
+    # "Ao ser Resolvido, pode ser reaberto pelo sistema Web ou e-mail": even weeks later, no timer is promised (R005,
+    # N11)
     negotti.pass_time(days=25)
     negotti.answers(bia, solved, "Hoje sumiu de novo.", GMAIL)
     negotti.status(key, "aberto")

@@ -1,8 +1,9 @@
-"""The provider, "Sistema de chamados": two tabs, four notices by mail, a reminder, and a rating that is heard at once.
+"""The provider, "Sistema de chamados": two tabs, four notices by mail, a reminder, and a rating that is heard at
+once.
 
 Portal (issue of the pages): "Novo Chamado" with category and assistant (R020, R025, R033, R036), tabs "Abertos" and
-"Finalizados" as a page (R082), participants added there (R035, R091), permissions (R062, R063), "Meu Perfil" (R064, R069,
-R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry points (R097).
+"Finalizados" as a page (R082), participants added there (R035, R091), permissions (R062, R063), "Meu Perfil" (R064,
+R069, R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry points (R097).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pytest
 
 from tests.integration.clients import OUTLOOK, Person
 from tests.integration.desk import comments, notices
-from tests.seeds.company import Company
+from tests.seeds.company import Company, read
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ def test_opened_answered_reminded_answered_and_finished(provedor: Company) -> No
     # "Lembrete para responder o chamado": after two days, once more two days later, and never again (R110, N8)
     provedor.pass_time(days=2, minutes=5)
     reminder = provedor.reads(lu, key, "à espera da sua resposta")
-    assert "Aumentei para 50 GB" in reminder.text
+    assert "Aumentei para 50 GB" in reminder.text  # what was asked last
     provedor.pass_time(days=2, minutes=5)
     provedor.ticket(key, lambda row: len(notices(row, "N8")) == 2)
     provedor.pass_time(days=20)
@@ -75,6 +76,12 @@ def test_opened_answered_reminded_answered_and_finished(provedor: Company) -> No
     last = provedor.reads(lu, key, "encerrado", "Finalizado")
     assert [m["direction"] for m in comments(finished)] == ["in", "out", "in", "out", "out"]
 
+    # "Cada avaliação realizada pelos clientes notificará instantaneamente o time de gestão" (R116, R121, N13)
+    provedor.presses(lu, last, "★★ Ruim", "Precisei explicar duas vezes.")
+    heard = provedor.sink.wait_for(1, to=GIL.address)[-1]
+    assert "Precisei explicar duas vezes." in heard.text
+    assert "2 de 5" in read(heard)
+    assert lu.address in heard.text  # "Quando necessário, entraremos em contato"
     # a finished one stays finished: another word is a new one, linked (table 1.M, A1)
     provedor.answers(lu, last, "Surgiu outra dúvida.")
     provedor.reads(TEO, "PRO-2", "Surgiu outra dúvida.")
@@ -83,12 +90,17 @@ def test_opened_answered_reminded_answered_and_finished(provedor: Company) -> No
 
 def test_a_participant_follows_and_answers_by_mail(provedor: Company) -> None:
     ney, isa = provedor.known("Ney Dias", "ney@loja-dois.test"), provedor.known("Isa Luz", "isa@loja-dois.test")
-    # "Adicione um participante dentro de sua organização para que possa acompanhar e/ou interagir" (R035, N15): by mail it
-    # is who stands in Cc
-    provedor.writes(ney, "Site fora do ar", "O site caiu às 9h.", cc=[isa])
+    # "Adicione um participante dentro de sua organização para que possa acompanhar e/ou interagir" (R035, R091, N15)
+    provedor.writes(ney, "Site fora do ar", "O site caiu às 9h.\nIncluam a Isa, por favor.")
     key = provedor.key_of(provedor.first_to(ney))
-    provedor.works(TEO, provedor.reads(TEO, key, "O site caiu"), "Reiniciamos o servidor.")
-    hers = provedor.reads(isa, key, "Reiniciamos o servidor", "Respondido")
+    work = provedor.reads(TEO, key, "O site caiu")
+    provedor.works(TEO, work, f"#participante {isa.address}\nReiniciamos o servidor.")
+    provedor.reads(isa, key, "participar da conversa")
+    provedor.works(TEO, work, "Está no ar de novo?")
+    hers = provedor.reads(isa, key, "Está no ar de novo?", "Respondido")
+    assert "Ney Dias" not in str(hers.message["Cc"])  # one envelope and one copy for each
     provedor.answers(isa, hers, "Voltou, obrigada!")
     provedor.ticket(key, lambda row: comments(row)[-1]["author"] == isa.address)
     provedor.reads(ney, key, "Voltou, obrigada!")
+    # R117: no more of it for her, by one click of her mail client (List-Unsubscribe); Ney goes on hearing
+    assert hers.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

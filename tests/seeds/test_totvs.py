@@ -1,7 +1,7 @@
 """TOTVS, "Canais de atendimento": Pendente, Validação Cliente, Resolvido, Fechado, and the days between them.
 
-Portal (issue of the pages): "Portal do Cliente" with drag and drop and articles while one types (R020, R029, R032), the
-"Dashboard" with the last interaction (R095), contacts added by the customer's administrator (R105).
+Portal (issue of the pages): "Portal do Cliente" with drag and drop and articles while one types (R020, R029, R032),
+the "Dashboard" with the last interaction (R095), contacts added by the customer's administrator (R105).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.integration
 
 ADDRESS = "suporte@rm.test"
 LIA = Person("Lia Analista", "lia@rm.test")
+MEL = Person("Mel Gestora", "mel@rm.test")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,10 @@ def totvs(company: Callable[..., Company]) -> Company:
         ADDRESS,
         company={"name": "Suporte RM", "site": "https://rm.test"},
         addresses=[{"address": ADDRESS, "department": "suporte"}],
-        agents=[{"name": LIA.name, "address": LIA.address, "departments": ["suporte"], "role": "agent"}],
+        agents=[
+            {"name": LIA.name, "address": LIA.address, "departments": ["suporte"], "role": "agent"},
+            {"name": MEL.name, "address": MEL.address, "departments": ["gestao"], "role": "manager"},
+        ],
     )
 
 
@@ -49,12 +53,14 @@ def test_pendente_seven_days_validacao_cliente_five_days_fechado(totvs: Company)
     assert ".zip" not in acknowledged.text
     assert [file["filename"] for file in totvs.attachments(key)] == ["RMError.log", "calculo.mp4"]
 
-    # "Quando o analista do suporte solicita alguma informação, o ticket fica Pendente aguardando o retorno do cliente por
-    # 7 dias" (R135, N7)
+    # "Quando o analista do suporte solicita alguma informação, o ticket fica Pendente aguardando o retorno do cliente
+    # por 7 dias" (R135, N7)
     work = totvs.reads(LIA, key, "versão 12.1.2402")
     totvs.works(LIA, work, "#pedir-info\nO comportamento acontece apenas para um usuário ou todos?")
     totvs.status(key, "pendente")
-    totvs.reads(rui, key, "apenas para um usuário ou todos?", "Pendente")
+    info = totvs.reads(rui, key, "apenas para um usuário ou todos?", "Pendente")
+    assert "Validação Cliente" in info.text  # what time will do, with its days
+    assert "Fechado" in info.text
     totvs.pass_time(days=6, hours=23)
     # an out-of-office is nobody's answer: the seven days go on (table 1.K, point 4)
     away = f"From: {rui.mailbox}\r\nTo: {ADDRESS}\r\nSubject: Re: [{key}] ausente\r\nAuto-Submitted: auto-replied\r\n"
@@ -66,7 +72,8 @@ def test_pendente_seven_days_validacao_cliente_five_days_fechado(totvs: Company)
     totvs.status(key, "validacao")
     asked = totvs.reads(rui, key, "Validação Cliente", "Validação Cliente")
     assert "Sem novas interações" in asked.text
-    # "Caso em 5 dias não ocorra novas interações, o ticket é Fechado pela ferramenta de atendimento": a word moves the end
+    # "Caso em 5 dias não ocorra novas interações, o ticket é Fechado pela ferramenta de atendimento": a word moves
+    # the end
     totvs.pass_time(days=4)
     totvs.works(LIA, work, "Rui, ainda conseguimos olhar isso esta semana?")
     totvs.ticket(key, lambda row: len(comments(row)) == 3)
@@ -74,7 +81,8 @@ def test_pendente_seven_days_validacao_cliente_five_days_fechado(totvs: Company)
     assert totvs.settled(key)["status"] == "validacao"
     totvs.pass_time(days=1, hours=1)
     totvs.status(key, "fechado")
-    # "Nesse momento basta que você responda a pesquisa de satisfação" comes after a solution; here nobody answered (N12)
+    # "Nesse momento basta que você responda a pesquisa de satisfação" comes after a solution; here nobody answered
+    # (N12)
     totvs.reads(rui, key, "Como não houve novas interações", "Fechado")
     assert len(notices(totvs.settled(key), "N9")) == 1
 
@@ -86,7 +94,9 @@ def _sent(totvs: Company, who: Person, raw: bytes) -> bytes:
 
 def test_resolvido_closes_by_itself_after_five_days_unless_the_customer_answers(totvs: Company) -> None:
     eva = totvs.known("Eva Prado", "eva@hospital.test")
-    totvs.writes(eva, "Relatório de férias em branco", "A partir da atualização, de 12.1.2310 para 12.1.2402.", OUTLOOK_WEB)
+    totvs.writes(
+        eva, "Relatório de férias em branco", "A partir da atualização, de 12.1.2310 para 12.1.2402.", OUTLOOK_WEB
+    )
     key = totvs.key_of(totvs.first_to(eva))
     work = totvs.reads(LIA, key, "de 12.1.2310 para 12.1.2402")
     # "Caso o analista envie uma solução, o status do ticket muda para Resolvido." (N10)
@@ -110,6 +120,9 @@ def test_resolvido_closes_by_itself_after_five_days_unless_the_customer_answers(
     # "após 5 dias o mesmo será fechado automaticamente. Nesse momento basta que você responda a pesquisa" (R120, N12)
     closed = totvs.reads(eva, key, "encerrado", "Fechado")
     assert len(notices(totvs.settled(key), "N12")) == 1
+    assert totvs.rates(closed, 4, "Demorou, mas resolveu.")[0] == 200
+    heard = totvs.sink.wait_for(1, to=MEL.address)[-1]  # R116, N13
+    assert "Demorou, mas resolveu." in heard.text
     before = count_to(totvs, eva, key)
     totvs.pass_time(days=30)
     assert (totvs.settled(key)["status"], count_to(totvs, eva, key)) == ("fechado", before)
@@ -120,13 +133,14 @@ def test_resolvido_closes_by_itself_after_five_days_unless_the_customer_answers(
 
 def test_a_call_of_a_prime_customer_becomes_a_ticket(totvs: Company) -> None:
     ivo = totvs.known("Ivo Prime", "ivo@prime.test")
-    # "CANAL TELEFÔNICO: Canal telefônico diferenciado e direcionado ao atendimento Prime" (R014, R013, R136, N2)
+    # "CANAL TELEFÔNICO: Canal telefônico diferenciado e direcionado ao atendimento Prime" (R014, R013, N2)
     totvs.gateway.run(
-        "ticket", "open", "--agent", LIA.address, "--contact", ivo.address, "--subject", "Sistema parado",
-        "--text", "Ligou: ninguém entra no RM.", "--channel", "phone", "--priority", "urgent",
+        "ticket", "open", "--agent", LIA.address, "--contact", ivo.address, "--name", ivo.name,
+        "--subject", "Sistema parado", "--text", "Ligou: ninguém entra no RM.", "--channel", "phone",
     )  # fmt: skip
     opened = totvs.first_to(ivo)
     key = totvs.key_of(opened)
-    assert totvs.ticket(key)["priority"] == "urgent"
     # "possibilitando o acompanhamento via portal do Cliente" (R004): the link of the mail opens it
     assert totvs.fetch(totvs.link_in(opened))[0] == 200
+    totvs.answers(ivo, opened, "Voltou às 10h, obrigado.")
+    totvs.ticket(key, lambda row: comments(row)[-1]["author"] == ivo.address)

@@ -1,8 +1,9 @@
 """Zetti, "Portal do Cliente": departments, request types, tickets opened by agents, and keys like SUP-123.
 
-Portal (issue of the pages): log-in and its password (R055 to R057, N3), "Nova solicitação" with department, type, fields and
-"Vincular outras lojas ou pessoas" (R020 to R023, R026, R034), lists, filters, columns, search, counter (R080, R081, R083 to
-R086), the bell (R093, R117), "Compartilhar" (R066, R092), the knowledge base (R032, R124), "Sair" (R065).
+Portal (issue of the pages): log-in and its password (R055 to R057, N3), "Nova solicitação" with department, type,
+fields and "Vincular outras lojas ou pessoas" (R020 to R023, R026, R034), lists, filters, columns, search, counter
+(R080, R081, R083 to R086), the bell (R093, R117), "Compartilhar" (R066, R092), the knowledge base (R032, R124),
+"Sair" (R065).
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def zetti(company: Callable[..., Company]) -> Company:
 
 
 def test_a_registered_shop_writes_and_its_request_is_followed_to_the_end(zetti: Company) -> None:
-    # "é necessário que o CNPJ/empresa do cliente esteja devidamente cadastrado … com um endereço de e-mail válido" (R011)
+    # "é necessário que o CNPJ/empresa do cliente esteja devidamente cadastrado … com um endereço de e-mail válido"
+    # (R011)
     zetti.gateway.run("organisation", "add", "Vetor Farma", "--domain", "vetorfarma.test")
     dona = zetti.known("Dona Vera", "vera@vetorfarma.test")
     zetti.gateway.run("contact", "add", dona.address, "--name", dona.name, "--organisation", "Vetor Farma")
@@ -55,8 +57,10 @@ def test_a_registered_shop_writes_and_its_request_is_followed_to_the_end(zetti: 
     assert zetti.gateway.tickets() == []
 
     # "PDV-Orçamento, Compras-Estoque e Financeiro-Fiscal: … suporte, reportar falha e dúvida" (R010, R022, R023)
-    zetti.writes(dona, "Nota fiscal rejeitada", "Rejeição 539 na loja 2.", OUTLOOK, to=FISCAL,
-                 picture=Picture("rejeicao.png", png(120, 60)), files=[Attached("nota.pdf", b"%PDF-1.4 x")])  # fmt: skip
+    shown, bill = Picture("rejeicao.png", png(120, 60)), Attached("nota.pdf", b"%PDF-1.4 x")
+    zetti.writes(
+        dona, "Nota fiscal rejeitada", "Rejeição 539, loja 2.", OUTLOOK, to=FISCAL, picture=shown, files=[bill]
+    )
     told = zetti.first_to(dona)
     key = zetti.key_of(told)
     # "digite … a referência “SUP-”, em seguida informe o número do chamado" (R015, R084's key)
@@ -73,7 +77,8 @@ def test_a_registered_shop_writes_and_its_request_is_followed_to_the_end(zetti: 
     answer = zetti.reads(dona, key, "estou analisando", "Em andamento")
     assert (zetti.ticket(key)["topic"], zetti.ticket(key)["priority"]) == ("reportar_falha", "high")
 
-    # "utilize o campo “Adicione um comentário” … para acrescentar informações relevantes", images too (R003, R089 by mail)
+    # "utilize o campo “Adicione um comentário” … para acrescentar informações relevantes", images too (R003, R089 by
+    # mail)
     zetti.answers(dona, answer, "Segue a tela da loja 3.", IPHONE, picture=Picture("loja3.png", png(90, 60)))
     zetti.ticket(key, lambda one: len(comments(one)) == 3)
     page = zetti.images_of(zetti.link_in(answer))
@@ -92,11 +97,12 @@ def test_a_registered_shop_writes_and_its_request_is_followed_to_the_end(zetti: 
 def test_an_agent_opens_one_and_links_it_to_the_customer(zetti: Company) -> None:
     zetti.gateway.run("contact", "add", "caio@redefarma.test", "--name", "Caio Rede")
     caio = zetti.known("Caio Rede", "caio@redefarma.test")
-    # "Quando um agente da Zetti Tech abre um chamado e o vincula ao cliente, uma notificação será enviada para seu e-mail
-    # fornecendo um link de acesso" (R013, R114, N2, by mail: R119)
+    # "Quando um agente da Zetti Tech abre um chamado e o vincula ao cliente, uma notificação será enviada para seu
+    # e-mail fornecendo um link de acesso" (R013, R114, N2, by mail: R119)
     raw = (
         f"From: {PAU.mailbox}\r\nTo: {PDV}\r\nSubject: Frente de caixa lenta\r\nMessage-ID: <p1@zetti.test>\r\n"
-        f"Date: {zetti.now():%a, %d %b %Y %H:%M:%S +0000}\r\n\r\n#solicitante {caio.address}\r\nO Caio ligou: o caixa 4 trava.\r\n"
+        f"Date: {zetti.now():%a, %d %b %Y %H:%M:%S +0000}\r\n\r\n"
+        f"#solicitante {caio.address}\r\nO Caio ligou: o caixa 4 trava.\r\n"
     )
     zetti.gateway.submit(raw.encode(), [PDV], PAU.address)
     told = zetti.first_to(caio)
