@@ -163,6 +163,19 @@ def change_organisation(connection: Connection, organisation_id: int, **values: 
     connection.execute(update(ORGANISATION).where(ORGANISATION.c.id == organisation_id).values(**values))
 
 
+def join_organisation(connection: Connection, organisation_id: int, domains: Sequence[str]) -> int:
+    """Contacts of these domains that belong to nobody become the organisation's; how many."""
+    if not domains:
+        return 0
+    c = CONTACT.c
+    query = select(c.id, c.address).where(c.organisation_id.is_(None))
+    ids = [row.id for row in connection.execute(query) if row.address.rpartition("@")[2] in domains]
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        connection.execute(update(CONTACT).where(c.id.in_(part)).values(organisation_id=organisation_id))
+    return len(ids)
+
+
 def network_of(connection: Connection, organisation_id: int | None) -> str:
     """The network of an organisation, "" for none."""
     if organisation_id is None:

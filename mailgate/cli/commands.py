@@ -8,7 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from mailgate import __version__
-from mailgate.cli import admin, dkim, explain, mail, notice, people, rules, serve, stats, ticket, waiting
+from mailgate.cli import admin, directory, dkim, explain, mail, notice, people, rules, serve, stats, ticket, waiting
 from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
 from store.errors import StoreBusy, StoreError
 
@@ -40,6 +40,7 @@ app.add_typer(ticket.app, name="ticket", rich_help_panel=_PEOPLE)
 app.add_typer(people.contacts, name="contact", rich_help_panel=_PEOPLE)
 app.add_typer(people.agents, name="agent", rich_help_panel=_PEOPLE)
 app.add_typer(people.organisations, name="organisation", rich_help_panel=_PEOPLE)
+app.add_typer(directory.branches, name="branch", rich_help_panel=_PEOPLE)
 
 
 @app.command(rich_help_panel=_SETTING_UP)

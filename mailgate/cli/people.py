@@ -52,11 +52,13 @@ class Language(StrEnum):
 
 
 class ContactRole(StrEnum):
-    """light: own tickets. manager, master: those of the whole organisation."""
+    """light: own tickets. manager, master, sub_admin: as people.yaml says. third_party: from outside, own tickets."""
 
     LIGHT = "light"
     MANAGER = "manager"
     MASTER = "master"
+    SUB_ADMIN = "sub_admin"
+    THIRD_PARTY = "third_party"
 
 
 class AgentRole(StrEnum):
@@ -145,18 +147,23 @@ def contact_show(address: AddressArgument, config: ConfigOption = None, json: Js
         names = {o.id: o.name for o in people.organisations(connection)}
         organisation = names.get(row.organisation_id)
         own = [t for t in tickets.listing(connection, words=wanted, limit=1000) if t.requester_id == row.id]
+        branch = {b.id: b.name for b in people.branches(connection)}.get(row.branch_id)
+        more = people.more_addresses(connection, row.id)
         reach = suppressions.of(connection, [row.address]).get(row.address)
         until = reach.until if reach is not None and reach.until and reach.until > opened.site.clock() else None
         if json:
             rest = {"suppressed_until": until, "suppressed_for": reach.reason if reach is not None and until else None}
             named = [{"key": t.key, "status": t.status} for t in own]
-            print_json(_contact(row, organisation) | rest | {"tickets": named})
+            told = {"branch": branch, "more_addresses": list(more), "tickets": named}
+            print_json(_contact(row, organisation) | rest | told)
             return
         print_facts(
             [
                 ("Address", row.address),
                 ("Name", row.name),
+                ("Also", ", ".join(more)),
                 ("Organisation", organisation),
+                ("Branch", branch),
                 ("Role", row.role),
                 ("Language", row.language),
                 ("Active", "yes" if row.active else "no"),
@@ -200,7 +207,7 @@ def _reachable(address: str, config: Path | None, *, probe: bool) -> None:
 
 
 def _contact(row: Row[Any], organisation: str | None) -> dict[str, Any]:
-    names = ("address", "name", "role", "language", "active", "created_at", "verified_at")
+    names = ("address", "name", "role", "may", "language", "active", "created_at", "verified_at")
     return {name: getattr(row, name) for name in names} | {"organisation": organisation}
 
 
@@ -239,18 +246,12 @@ def organisation_add(
             people.add_organisation(
                 connection,
                 {
+                    "network": "", "cnpj": "",
                     "id": row_id, "name": named, "domains": domains, "tier": clean(tier),
                     "language": language.value if language else None, "created_at": opened.site.clock(),
                 },
             )  # fmt: skip
-            joining = [
-                c.id
-                for c in people.contacts(connection, _MOST)
-                if c.organisation_id is None and c.address.rpartition("@")[2] in domains
-            ]
-            for contact_id in joining:
-                people.change_contact(connection, contact_id, organisation_id=row_id)
-            return len(joining)
+            return people.join_organisation(connection, row_id, domains)
 
         joined = opened.site.writer.call(work)
         if json:
@@ -296,7 +297,8 @@ def organisation_show(
         if json:
             print_json(_values_of_organisation(row) | {"contacts": [c.address for c in members]})
             return
-        print_facts([("Name", row.name), ("Domains", ", ".join(row.domains)), ("Tier", row.tier)])
+        print_facts([("Name", row.name), ("Domains", ", ".join(row.domains)), ("Network", row.network),
+                     ("CNPJ", row.cnpj), ("Tier", row.tier)])  # fmt: skip
         print_table(("Address", "Name", "Role"), [(c.address, c.name, c.role) for c in members])
 
 
@@ -318,7 +320,9 @@ def _domain(text: str) -> str:
 
 
 def _values_of_organisation(row: Row[Any]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ("name", "domains", "tier", "language", "created_at")}
+    return {
+        name: getattr(row, name) for name in ("name", "domains", "network", "cnpj", "tier", "language", "created_at")
+    }
 
 
 # --- agents ----------------------------------------------------------------------------------------------------------
