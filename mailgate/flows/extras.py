@@ -32,12 +32,12 @@ def given(decision: Decision) -> dict[str, str] | None:
 
 
 def hear_of_rating(site: Site, facts: Facts, decision: Decision) -> list[AgentFacts]:
-    """Who of us is told of a rating: managers, or whom `survey: tell:` of notices.yaml names; else the admins."""
+    """Who of us is told of a rating: managers, or whom `survey: tell:` of notices.yaml names; else the admins; else all of us."""
     if given(decision) is None:
         return []
     wanted = set(site.survey().tell)
     told = [a for a in facts.agents if a.address in wanted or f"{a.role}s" in wanted or "agents" in wanted]
-    return told or [a for a in facts.agents if a.role == "admin"]
+    return told or [a for a in facts.agents if a.role == "admin"] or list(facts.agents)
 
 
 def extras(

@@ -172,7 +172,7 @@ def test_the_answer_threads_with_the_customers_mail_and_names_status_and_link(op
     opened.agent_answers("SUP-1", "#com-cliente\nQual é a versão?")
     answer = next(m for m in opened.deliver() if b"Qual" in m.raw)
     text = _decoded(answer.raw)
-    asked = json.loads(opened.outbox("N5")[0].body)
+    asked = json.loads(opened.outbox("N7")[0].body)
     assert asked["in_reply_to"] == opened.comments("SUP-1")[0].message_id
     assert "In-Reply-To: <" in text
     assert "Re: Nota recusada [SUP-1]" in text

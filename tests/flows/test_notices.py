@@ -116,6 +116,12 @@ def test_a_rating_can_be_changed_for_seven_days_and_no_longer(opened: Story) -> 
     assert len(opened.told("N13")) == 2
 
 
+def test_where_nobody_leads_a_rating_reaches_the_agents(story: Story) -> None:
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota 4411 foi recusada."))
+    press(story, "rate_3")
+    assert story.told("N13") == [("N13", BRUNO[1])]
+
+
 def test_an_out_of_office_to_a_button_rates_nothing(opened: Story) -> None:
     to = button(opened, "rate_1", opened.ticket("SUP-1").requester_id)
     mail = plain_mail(ANA, to, "Resposta automática: férias", "Estou de férias.").replace(
