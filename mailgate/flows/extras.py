@@ -32,7 +32,7 @@ def given(decision: Decision) -> dict[str, str] | None:
 
 
 def hear_of_rating(site: Site, facts: Facts, decision: Decision) -> list[AgentFacts]:
-    """Who of us is told of a rating: managers, or whom `survey: tell:` of notices.yaml names; else the admins; else all of us."""
+    """Who of us is told of a rating: managers, or whom `survey: tell:` of notices.yaml names; else admins, else all."""
     if given(decision) is None:
         return []
     wanted = set(site.survey().tell)
