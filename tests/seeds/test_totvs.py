@@ -133,13 +133,16 @@ def test_resolvido_closes_by_itself_after_five_days_unless_the_customer_answers(
 
 def test_a_call_of_a_prime_customer_becomes_a_ticket(totvs: Company) -> None:
     ivo = totvs.known("Ivo Prime", "ivo@prime.test")
-    # "CANAL TELEFÔNICO: Canal telefônico diferenciado e direcionado ao atendimento Prime" (R014, R013, N2)
+    # "CANAL TELEFÔNICO: Canal telefônico diferenciado e direcionado ao atendimento Prime" (R014, R013,
+    # R136, N2)
+    totvs.gateway.run("organisation", "add", "Prime SA", "--domain", "prime.test", "--tier", "prime")
     totvs.gateway.run(
         "ticket", "open", "--agent", LIA.address, "--contact", ivo.address, "--name", ivo.name,
         "--subject", "Sistema parado", "--text", "Ligou: ninguém entra no RM.", "--channel", "phone",
     )  # fmt: skip
     opened = totvs.first_to(ivo)
     key = totvs.key_of(opened)
+    assert totvs.ticket(key)["priority"] == "urgent"
     # "possibilitando o acompanhamento via portal do Cliente" (R004): the link of the mail opens it
     assert totvs.fetch(totvs.link_in(opened))[0] == 200
     totvs.answers(ivo, opened, "Voltou às 10h, obrigado.")

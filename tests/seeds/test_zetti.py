@@ -91,7 +91,8 @@ def test_a_registered_shop_writes_and_its_request_is_followed_to_the_end(zetti: 
     solved = zetti.reads(dona, key, "Ajustei a numeração", "Resolvido")
     zetti.answers(dona, solved, "A loja 2 ainda rejeita.")
     zetti.status(key, "em_andamento")
-    zetti.reads(dona, key, "foi reaberto", "Em andamento")  # N11
+    # R005, N11
+    zetti.reads(dona, key, "foi reaberto", "Em andamento")
 
 
 def test_an_agent_opens_one_and_links_it_to_the_customer(zetti: Company) -> None:
