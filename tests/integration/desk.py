@@ -153,10 +153,10 @@ class Desk:
             rows = self.rows()
             states = {m.get("state") for row in rows for m in row["messages"]}
             busy = any(r.get("outcome") == "pending" for r in rows) or states & {"waiting", "sending"}
-            return [] if busy else rows
+            return [] if busy else rows or [{}]
 
         rows = wait_until(quiet, 30, "nothing to do", every=0.1)
-        return next((row for row in rows if row["key"] == key), {})
+        return next((row for row in rows if row.get("key") == key), {})
 
     def attachments(self, key: str) -> list[dict[str, Any]]:
         """The files of a ticket's comments, as `mailgate ticket show` tells them."""
