@@ -136,6 +136,7 @@ class Contact(SQLModel, table=True):
     active: bool = True
     created_at: datetime
     verified_at: datetime | None = None
+    password: str | None = None  # argon2, chosen by the person at an invitation; None: signs in by links only
 
 
 class ContactAddress(SQLModel, table=True):
@@ -417,7 +418,7 @@ class AccessLink(SQLModel, table=True):
 
 
 class OneUse(SQLModel, table=True):
-    """A link that does one thing once, by POST (an agent confirms an answer)."""
+    """A link that does one thing once, by POST (an agent confirms an answer, a contact takes an invitation)."""
 
     __tablename__: ClassVar[str] = "one_use"
     id: int = _id()
@@ -426,6 +427,7 @@ class OneUse(SQLModel, table=True):
     journal_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     comment_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     agent_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
+    contact_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None

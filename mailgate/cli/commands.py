@@ -8,7 +8,21 @@ import typer
 from typer.exceptions import TyperException
 
 from mailgate import __version__
-from mailgate.cli import admin, directory, dkim, explain, mail, notice, people, rules, serve, stats, ticket, waiting
+from mailgate.cli import (
+    admin,
+    directory,
+    dkim,
+    explain,
+    inviting,
+    mail,
+    notice,
+    people,
+    rules,
+    serve,
+    stats,
+    ticket,
+    waiting,
+)
 from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
 from store.errors import StoreBusy, StoreError
 
@@ -37,7 +51,7 @@ app.add_typer(waiting.outbox, name="outbox", rich_help_panel=_MAIL)
 app.add_typer(notice.app, name="notice", rich_help_panel=_MAIL)
 app.add_typer(rules.app, name="rules", rich_help_panel=_MAIL)
 app.add_typer(ticket.app, name="ticket", rich_help_panel=_PEOPLE)
-app.add_typer(people.contacts, name="contact", rich_help_panel=_PEOPLE)
+app.add_typer(inviting.contacts, name="contact", rich_help_panel=_PEOPLE)
 app.add_typer(people.agents, name="agent", rich_help_panel=_PEOPLE)
 app.add_typer(people.organisations, name="organisation", rich_help_panel=_PEOPLE)
 app.add_typer(directory.branches, name="branch", rich_help_panel=_PEOPLE)

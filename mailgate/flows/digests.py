@@ -6,7 +6,6 @@ nothing. What was written today is read from the outbox, so that a restart repea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
@@ -17,13 +16,14 @@ from sqlalchemy import Connection, Row
 
 from mailgate import log
 from mailgate.flows.figures import Period, of_period
+from mailgate.flows.letters import letter
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.seeing import visible_tickets
 from mailgate.flows.site import Site
-from mailgate.links.tokens import ReplyIdentity, bounce_address, digest
+from mailgate.links.tokens import digest
 from mailgate.notify.plan import Person
 from store import figures, journal, links, outbox, people
-from store.vocabulary import Category, Notice, OutboxState, Role
+from store.vocabulary import Category, Notice, Role
 
 _LOG = log.get("digests")
 _FROM_HOUR = 8
@@ -174,23 +174,7 @@ class _Day:
         return int(row["id"])
 
     def _write(self, notice: Notice, to: Person, told: dict[str, Any]) -> None:
-        site, own = self._site, self._site.addresses[0]
-        row_id = site.ids.new()
-        token = site.mint.reply_token(ReplyIdentity(0, to.id, to.role, 0, notice))
-        body = {
-            "language": to.language, "recipient_name": to.name, "from_address": own.address,
-            "from_name": site.company.name, "auto_submitted": "auto-generated", **told,
-        }  # fmt: skip
-        self._rows.append(
-            {
-                "id": row_id, "ticket_id": None, "notice": str(notice), "recipient": to.address,
-                "recipient_role": str(to.role), "person_id": to.id, "verified": True,
-                "envelope_from": bounce_address(own.address, token) if own.plus else own.address,
-                "message_id": site.mint.message_id(token, row_id, site.host), "created_at": self._now,
-                "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")), "comment_id": None,
-                "journal_id": None, "state": str(OutboxState.WAITING), "next_attempt_at": self._now,
-            }
-        )  # fmt: skip
+        self._rows.append(letter(self._site, notice, to, told, self._now))
 
 
 def _figures(period: Period) -> dict[str, Any]:

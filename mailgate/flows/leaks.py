@@ -10,7 +10,7 @@ from mailgate.flows.site import Site
 from store import tickets
 from store.vocabulary import Role
 
-_TOKEN = re.compile(r"\+[ab]?([a-z2-7]{44})@", re.IGNORECASE)
+_TOKEN = re.compile(r"(?:\+|%2B)[ab]?([a-z2-7]{44})@", re.IGNORECASE)
 _MARKER = re.compile(r"-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
 _SAME_LINE_LENGTH = 24
 
@@ -19,9 +19,10 @@ def leaked(connection: Connection, site: Site, reply: str, ticket_id: int | None
     """What of our own notice still stands in an agent's answer, in words; "" for nothing."""
     if _MARKER.search(reply):
         return "the marker line of our notice"
-    if any(site.mint.read_reply_token(m.group(1).lower()) is not None for m in _TOKEN.finditer(reply[:100_000])):
+    tokens = [m.group(1).lower() for m in _TOKEN.finditer(reply[:100_000])]
+    if any(site.mint.read_reply_token(one) or site.mint.read_action(f"a{one}") for one in tokens):
         return "a reply address of ours"
-    if f"{site.base_url}/t/" in reply or f"{site.base_url}/confirm/" in reply:
+    if any(f"{site.base_url}/{page}/" in reply for page in ("t", "confirm", "rate", "stop", "invite", "verify")):
         return "an access link"
     if _only_quoted(reply):
         return "nothing but a quotation"

@@ -125,7 +125,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         due_at=_instant(body.get("due_at")),
         created_at=_instant(body.get("created_at")) or row.created_at,
         link=site.link(token) if token else "",
-        link_expires_at=row.created_at + site.lifetimes.access if token else None,
+        link_expires_at=row.created_at + site.lifetimes.access if token else _instant(body.get("once_until")),
         recipient_name=body.get("recipient_name", ""),
         recipient_role=row.recipient_role,
         verified=body.get("verified", True),
@@ -136,7 +136,8 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         old_status=body.get("old_status", ""),
         closes_at=_instant(body.get("closes_at")),
         waits_for_customer=body.get("category") == Category.WAITING,
-        confirm_link=f"{site.base_url}/confirm/{confirm}" if confirm else "",
+        confirm_link=f"{site.base_url}/confirm/{confirm}" if confirm else _once(site, body),
+        recipient_address=row.recipient,
         commands=tuple(body.get("commands", ())),
         problem=body.get("problem", ""),
         rests_until=_instant(body.get("rests_until")),
@@ -153,6 +154,13 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
     )
     head = replace(_head(row, body, now), list_unsubscribe=view.unsubscribe)
     return RenderJob(view, head, now, files)
+
+
+def _once(site: Site, body: dict[str, Any]) -> str:
+    """The link of one use that a letter brings: an invitation, the check of an address."""
+    if not body.get("once_id"):
+        return ""
+    return f"{site.base_url}/{body['once']}/{site.mint.access_token(body['once_id'], body['once'])}"
 
 
 def _offered(site: Site, body: dict[str, Any]) -> dict[str, Any]:

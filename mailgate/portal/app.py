@@ -22,7 +22,7 @@ from mailgate import log
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows.site import Site
 from mailgate.i18n import Translations
-from mailgate.portal import access, confirmpages, filepages, survey, ticketpages
+from mailgate.portal import access, confirmpages, filepages, invitations, survey, ticketpages
 from mailgate.portal.access import LinkExpired
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.desk import Desk, desk_of, peer
@@ -109,6 +109,10 @@ def _routes() -> list[Route]:
         Route("/confirm/{token}", confirmpages.send, methods=["POST"]),
         Route("/rate/{token}", survey.look),
         Route("/rate/{token}", survey.answer, methods=["POST"]),
+        Route("/invite/{token}", invitations.look),
+        Route("/invite/{token}", invitations.accept, methods=["POST"]),
+        Route("/verify/{token}", invitations.ask_to_verify),
+        Route("/verify/{token}", invitations.verify, methods=["POST"]),
         Route("/stop/{token}", survey.ask_to_stop),
         Route("/stop/{token}", survey.stop, methods=["POST"]),
     ]

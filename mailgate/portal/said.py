@@ -42,7 +42,10 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan", "scope"},
     "ol": {"start", "type"},
 }
-_TOKEN = re.compile(r"((?:/|%2F)(?:t|confirm)(?:/|%2F))[A-Za-z0-9_-]{32}|\+b?[a-z2-7]{44}(?=@|%40)", re.IGNORECASE)
+_TOKEN = re.compile(
+    r"((?:/|%2F)(?:t|confirm|rate|stop|invite|verify)(?:/|%2F))[A-Za-z0-9_-]{32}|(?:\+|%2B)[ab]?[a-z2-7]{44}(?=@|%40)",
+    re.IGNORECASE,
+)
 _PLACEHOLDER = re.compile(r"\[(?:cid|image|imagem|imagen|inline image)\s*:\s*([^\]\n]{1,200})\]", re.IGNORECASE)
 _UNSPOKEN = re.compile(r"<(?:https?|mailto|cid):[^>\s]{1,2000}>|" + _PLACEHOLDER.pattern, re.IGNORECASE)
 _FILLER = re.compile(r"[\s\u200b\-–—_*>]*")

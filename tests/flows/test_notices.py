@@ -250,3 +250,9 @@ def test_an_answer_quotes_what_was_said_before_and_nothing_unproven_to_others(op
         assert "> A nota 4411 foi recusada" in said[who]
     assert "> É a 8.1, sem prova." in said[ANA[1]]
     assert "sem prova" not in said[CARMEN[1]]
+
+
+def test_an_agents_answer_that_quotes_a_button_is_held(opened: Story) -> None:
+    to = button(opened, "rate_5", opened.ticket("SUP-1").requester_id).replace("+", "%2B")
+    settled = opened.agent_answers("SUP-1", f"Veja: mailto:{to}?subject=Excelente")
+    assert (settled.outcome, opened.told("N5")) == (Outcome.HELD, [])

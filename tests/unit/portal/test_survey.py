@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from mailgate.links.tokens import Capability
 from store import tickets
+from store.vocabulary import Role
 from tests.house import ANA, SUPPORT, plain_mail
 from tests.unit.portal.conftest import Portal, form_fields, words
 
@@ -49,3 +51,17 @@ def test_the_mail_clients_own_button_needs_no_page(portal: Portal) -> None:
     assert portal.state() == before
     answer = portal.visit().post(link, data={"List-Unsubscribe": "One-Click"})
     assert answer.status_code == 200
+
+
+def test_what_a_link_or_a_button_holds_is_not_shown_on_a_page(portal: Portal) -> None:
+    """Somebody quotes our mail into the ticket: whoever reads the page must not get what was another's."""
+    link = _link(portal, "rate")
+    button = portal.house.site.mint.action_token(Capability(1, 7, Role.CUSTOMER, 1, "rate_5"))
+    text = (
+        f"Recebi isto: http://x.test{link} e mailto:suporte%2Ba{button}@example.test e suporte+a{button}@example.test"
+    )
+    portal.house.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota", text))
+    page = portal.opened("SUP-1").get("/tickets/SUP-1").text
+    assert "Recebi isto" in page
+    assert link.rpartition("/")[2] not in page
+    assert button not in page

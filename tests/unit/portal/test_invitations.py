@@ -1,0 +1,74 @@
+"""Invitations: a link of one use, spent by the POST that saves name and password; never a password by mail."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from mailgate.flows import inviting
+from store import people
+from store.vocabulary import Notice
+from tests.house import ANA, SUPPORT, plain_mail
+from tests.unit.portal.conftest import Portal, words
+
+SECRET = "uma frase que eu lembro"
+
+
+def _path(portal: Portal, notice: str) -> str:
+    """The path of the link in the newest mail of that notice."""
+    body = json.loads(portal.house.outbox(notice)[-1].body)
+    return f"/{body['once']}/{portal.house.site.mint.access_token(body['once_id'], body['once'])}"
+
+
+def _ana(portal: Portal) -> object:
+    with portal.house.site.writer.database.read() as connection:
+        return people.contact_by_address(connection, ANA[1])
+
+
+def _invited(portal: Portal) -> str:
+    portal.house.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
+    assert inviting.invite(portal.house.site, ANA[1], "Marta") is Notice.N17
+    return _path(portal, "N17")
+
+
+def test_an_invitation_is_spent_by_the_post_that_saves_name_and_password(portal: Portal) -> None:
+    link = _invited(portal)
+    browser, before = portal.visit(), portal.state()
+    assert ANA[1] in words(browser.get(link).text)
+    short = browser.post(link, data={"name": "Ana", "password": "curta", "again": "curta"})
+    differ = browser.post(link, data={"name": "Ana", "password": SECRET, "again": SECRET + "!"})
+    assert (short.status_code, differ.status_code, portal.state()) == (422, 422, before)
+    done = browser.post(link, data={"name": "Ana Maria Souza", "password": SECRET, "again": SECRET})
+    assert done.status_code == 200
+    ana = _ana(portal)
+    assert (ana.name, ana.verified_at is not None) == ("Ana Maria Souza", True)  # type: ignore[attr-defined]
+    assert Argon2Hasher().verify(SECRET, ana.password)  # type: ignore[attr-defined]
+    assert browser.post(link, data={"password": SECRET, "again": SECRET}).status_code == 410
+    assert browser.get(link).status_code == 410
+
+
+def test_an_invitation_ends_after_seven_days(portal: Portal) -> None:
+    link = _invited(portal)
+    portal.clock.advance(timedelta(days=7, minutes=1))
+    assert portal.visit().get(link).status_code == 410
+    assert portal.visit().post(link, data={"password": SECRET, "again": SECRET}).status_code == 410
+    assert _ana(portal).password is None  # type: ignore[attr-defined]
+
+
+def test_who_administers_an_organisations_people_gets_another_mail_and_an_address_is_confirmed_by_post(
+    portal: Portal,
+) -> None:
+    link = _invited(portal)
+    ana = _ana(portal)
+    portal.house.site.writer.call(lambda c: people.change_contact(c, ana.id, role="master"))  # type: ignore[attr-defined]
+    assert inviting.invite(portal.house.site, ANA[1]) is Notice.N16
+    assert inviting.ask_to_verify(portal.house.site, ANA[1]) is Notice.N18
+    check = _path(portal, "N18")
+    assert portal.visit().get(check).status_code == 200
+    assert _ana(portal).verified_at is None  # type: ignore[attr-defined]
+    assert portal.visit().post(check).status_code == 200
+    assert _ana(portal).verified_at is not None  # type: ignore[attr-defined]
+    assert portal.visit().get(check.replace("/verify/", "/invite/")).status_code == 404
+    assert portal.visit().get(link).status_code == 200, "one link does not spend another"
