@@ -314,6 +314,14 @@ class StopTelling:
 
 
 @dataclass(frozen=True, slots=True)
+class AskData:
+    """Ask the requester for these fields of the topic's form, by key. again: an answer brought some of them."""
+
+    keys: tuple[str, ...]
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RuleNotice:
     """A rule asks to tell somebody: `agents`, `requester` or an address of an agent."""
 
@@ -359,6 +367,7 @@ Action = (
     | ReturnedMail
     | Remark
     | RefuseFiles
+    | AskData
     | RuleNotice
     | Tell
     | AskRating

@@ -117,6 +117,7 @@ class FileFacts:
     found: str
     size: int
     contents: tuple[str, ...] = ()
+    inline: bool = False  # shown in the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class MailFacts:
     returned: ReturnedFacts | None = None
     counts: bool = True  # whether it is somebody's word about a ticket
     files: tuple[FileFacts, ...] = ()
+    filled: tuple[str, ...] = ()  # lines of the quotation that may be form lines, filled in
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.files import refusal
 from mailgate.decide.followup import after_closing
+from mailgate.decide.formmail import answer_form
 from mailgate.decide.opening import open_ticket
 from mailgate.decide.replyto import from_reply_to
 from mailgate.decide.ruling import Book, Ruling, rule
@@ -170,6 +171,7 @@ def _customer_comment(
     moved = status_after(facts, author, ticket, ruling, "customer.reply", book)
     refused = refusal(facts, book, ticket.topic, (*received.actions, *moved))
     copied = copies(facts, mail, author, book, ticket)
+    moved = answer_form(facts, mail, author, ticket, book, moved, refused)
     actions = (comment, *copied, *refused, *received.actions, *moved)
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,

@@ -7,6 +7,7 @@ from mailgate.decide.copies import copies
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, OpenTicket, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.files import refusal
+from mailgate.decide.formmail import opening_form
 from mailgate.decide.ruling import Book, Ruling, rule
 from mailgate.decide.state import after, opened
 from mailgate.people.roles import permissions
@@ -49,7 +50,9 @@ def open_ticket(
     ruling = rule(book, "ticket_opened", facts, author, seen)
     ruled = (*received.actions, *ruling.actions)
     refused = refusal(facts, book, facts.topic, (opening, *ruled)) if author.role is Role.CUSTOMER else ()
-    actions = (opening, comment, *copies(facts, mail, author, book, None), *refused, *ruled)
+    opened_ = after(seen, ruling.actions, facts, book)
+    asked = opening_form(facts, mail, author, opening, opened_, book, (*refused, *ruled))
+    actions = (opening, comment, *copies(facts, mail, author, book, None), *refused, *ruled, *asked)
     return decision_of(
         facts, Outcome.OPENED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from mailgate.decide.decision import AskAgent, RefuseCommand, RefuseFiles, Report, ReturnedMail, RuleNotice, Tell
+from mailgate.decide.decision import (
+    AskAgent,
+    AskData,
+    RefuseCommand,
+    RefuseFiles,
+    Report,
+    ReturnedMail,
+    RuleNotice,
+    Tell,
+)
 from mailgate.decide.facts import ContactFacts
 from mailgate.mail.message import Attachment, ParsedMessage
 from store.vocabulary import Role
@@ -40,6 +49,7 @@ class Changed:
     refused: RefuseCommand | None = None
     returned: ReturnedMail | None = None
     refused_files: RefuseFiles | None = None
+    data: AskData | None = None  # what the requester is asked for
     rests_until: datetime | None = None  # until when the address of `returned` gets no notices
     rule_notices: list[RuleNotice] = field(default_factory=list)
     added: list[ContactFacts] = field(default_factory=list)

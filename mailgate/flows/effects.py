@@ -14,6 +14,7 @@ from mailgate.decide.decision import (
     AddComment,
     AddParticipant,
     AskAgent,
+    AskData,
     AskRating,
     Assign,
     BlockSender,
@@ -130,6 +131,9 @@ class Effects:
         elif isinstance(action, RefuseFiles):
             files = [{"name": one.name, "why": one.why} for one in action.files]
             self._event("files_refused", Role.SYSTEM, "", {"comment_id": str(self.changed.comment_id), "files": files})
+        elif isinstance(action, AskData):
+            self.changed.data = action
+            self._event("data_missing", Role.SYSTEM, "", {"fields": ", ".join(action.keys)})
         elif isinstance(action, RuleNotice):
             self.changed.rule_notices.append(action)
         elif isinstance(action, Tell):

@@ -40,6 +40,7 @@ from mailgate.mail.forwarded import passed_on
 from mailgate.mail.message import Address, ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
 from mailgate.mail.support import SupportAddress
+from mailgate.tickets.fillin import filled_lines
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Road, Role
@@ -111,8 +112,10 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         over_limit=reading.over_limit,
         defects=message.defects,
         headers=message.headers,
+        filled=filled_lines(message.elided) if message.elided else (),
         files=tuple(
-            FileFacts(a.filename, a.declared_type, a.found_type, a.size, a.contents) for a in message.attachments
+            FileFacts(a.filename, a.declared_type, a.found_type, a.size, a.contents, a.inline)
+            for a in message.attachments
         ),
     )
     organisation, tier = _organisation(connection, sender, batch)

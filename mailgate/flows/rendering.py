@@ -140,6 +140,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> 
         recipient_address=row.recipient,
         commands=tuple(body.get("commands", ())),
         problem=body.get("problem", ""),
+        form=tuple((label, value) for label, value in body.get("form", ())),
         rests_until=_instant(body.get("rests_until")),
         reason=body.get("reason", ""),
         event=body.get("event", ""),

@@ -13,6 +13,7 @@ from mailgate.decide.decision import (
     AddComment,
     AddParticipant,
     AskAgent,
+    AskData,
     Decision,
     Forward,
     OpenTicket,
@@ -73,6 +74,8 @@ def _note(changed: Changed, action: Any) -> None:
         changed.refused = action
     elif isinstance(action, ReturnedMail):
         changed.returned = action
+    elif isinstance(action, AskData):
+        changed.data = action
     elif isinstance(action, RuleNotice):
         changed.rule_notices.append(action)
     elif isinstance(action, AddParticipant) and action.tell:

@@ -18,6 +18,7 @@ from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows import bell
 from mailgate.flows.effects import Changed, Said
 from mailgate.flows.extras import extras, hear_of_rating
+from mailgate.flows.formrows import asking, form
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.outlook import Outlook
 from mailgate.flows.site import Site
@@ -195,6 +196,7 @@ class Telling:
             refused=self._agent_person(changed.refused.agent_id) if changed.refused else None,
             returned=changed.returned.action if changed.returned else "",
             files_refused=changed.refused_files is not None,
+            data_missing=changed.data is not None and changed.data.again,
             also=self._also(everyone),
             added=tuple(self._of_contact(c) for c in changed.added),
             new_requester=changed.new_requester,
@@ -298,7 +300,7 @@ class Telling:
             "message_id": site.mint.message_id(token, row_id, site.host),
             "created_at": self._now,
             "body": json.dumps(body, ensure_ascii=False, separators=(",", ":")),
-            "comment_id": planned.comment_id or self._changed.comment_id,
+            "comment_id": None if asking(planned, self._changed) else planned.comment_id or self._changed.comment_id,
             "journal_id": self._said.journal_id,
             "state": str(OutboxState.WAITING),
             "next_attempt_at": self._now,
@@ -352,6 +354,7 @@ class Telling:
                 "references": [mail.message_id] if mail else [],
             }
         body |= extras(site, self._facts, self._decision, ticket, planned, self._link)
+        body |= form(site.book(), ticket, changed, planned)
         in_reply_to, references = self._thread_of(ticket, planned)
         status = ticket["status"]
         return (

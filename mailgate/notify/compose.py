@@ -243,7 +243,7 @@ def _only_ours(view: NoticeView) -> NoticeView:
         previous=None,
         earlier=(),
         participants=(),
-        problem="",
+        problem=view.problem if view.notice == Notice.N1 else "",  # lines of our own form
         refused=tuple((why, "") for why, _ in view.refused),
         organisation="",
         requester_name="",

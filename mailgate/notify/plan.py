@@ -74,6 +74,7 @@ class Happened:
     returned: str = ""  # failed | delayed | ""
     rejected: bool = False
     files_refused: bool = False
+    data_missing: bool = False  # an answer brought some of what was asked for, and the rest is asked for again
     notices: tuple[Notice, ...] = ()  # what the transition wants the customer told; the first that fits counts
     always: bool = False  # a new status is told even to the customer whose own message set it
     also: tuple[Person, ...] = ()  # whom rules want told
@@ -207,6 +208,9 @@ def _commented(happened: Happened) -> list[Plan]:
             plans.append(Plan(others, person, "another customer's comment", unverified))
     if happened.files_refused:
         plans += _files_refused(happened, unverified)
+    if happened.data_missing and happened.requester is not None:
+        suppressed = unverified or happened.no_answer
+        plans.append(Plan(Notice.N8, happened.requester, "some of what was asked for is still missing", suppressed))
     return plans + [Plan(Notice.N19, p, "the customer wrote") for p in _agents(happened)]
 
 

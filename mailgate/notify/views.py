@@ -131,6 +131,7 @@ class NoticeView:
     confirm_link: str = ""
     commands: tuple[str, ...] = ()
     problem: str = ""
+    form: tuple[tuple[str, str], ...] = ()  # the fields of the topic, label and value; shown to agents
     reason: str = ""  # why, as a key of the texts: confirm unproven|way|ambiguous|collision; command_error unknown|…
     news: tuple[NewsView, ...] = ()
     rests_until: datetime | None = None  # until when the address that failed gets no notices

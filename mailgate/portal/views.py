@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
 from mailgate.flows.customer import Grant
+from mailgate.flows.formrows import rows
 from mailgate.flows.site import Site
 from mailgate.log import shorten
 from mailgate.portal.said import PICTURES, Gallery, Said, show
@@ -93,6 +94,7 @@ class TicketPage:
     entries: tuple[Entry, ...]
     last_comment_id: int
     hidden: int
+    form: tuple[tuple[str, str], ...] = ()  # label and value of the topic's fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def ticket_page(
         entries=tuple(entries),
         last_comment_id=shown[-1].id if shown else 0,
         hidden=hidden,
+        form=tuple(rows(site.book(), dict(ticket._mapping), language)),
     )
 
 
