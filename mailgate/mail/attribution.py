@@ -29,6 +29,9 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?
 _COLON = re.compile(r": ")
 _MOST_CHARS = 500
 _MOST_LINES = 6
+_AFTER_VERB = ":： .*_-–—‐"
+#: The last two letters of every verb: few lines end so, and only those are compared with each of them.
+_VERB_ENDS = frozenset(verb[-2:] for verb in words.WROTE)
 
 
 def find_attributions(low: list[str]) -> dict[int, int]:
@@ -100,7 +103,8 @@ def _closes_address(low: list[str], i: int) -> bool:
 
 def ends_with_verb(line: str) -> bool:
     """Whether the last words of a lower-case line are those above a quote."""
-    return line.rstrip(":： .*_-–—‐").endswith(words.WROTE)
+    core = line.rstrip(_AFTER_VERB)
+    return core[-2:] in _VERB_ENDS and core.endswith(words.WROTE)
 
 
 def is_attribution(joined: str, quoted_next: bool) -> bool:

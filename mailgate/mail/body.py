@@ -29,6 +29,9 @@ _MARKS = frozenset({QUOTE_MARK, SIGN_MARK, SIGN_END})
 _NOT_SEEN = dict.fromkeys(
     [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, ord(INDENT_MARK)]
 )
+_UNSEEN = re.compile(f"[{''.join(map(chr, _NOT_SEEN))}]")
+#: Signs that a line of lower-case text must begin with to be one of dashes, or a mark of ours; see `_is_plain`.
+_OPENS = _RULE | {QUOTE_MARK[0]}
 
 
 def strip_reply(text: str, *, marker: bool = True) -> tuple[str, str]:
@@ -48,9 +51,9 @@ def strip_reply(text: str, *, marker: bool = True) -> tuple[str, str]:
     if not reply.strip():
         begin, end = 0, cut
         reply = _join(lines[:cut])
-    if not reply.strip():
-        return _join(lines) + rest, ""
-    if (begin == 0 and end == len(lines)) or _answers_within(view, reply, cut):
+    if begin == 0 and end == len(lines):
+        return reply + rest, ""
+    if not reply.strip() or _answers_within(view, reply, cut):
         return _join(lines) + rest, ""
     return reply, _join([*lines[:begin], *lines[end:]]) + rest
 
@@ -63,7 +66,10 @@ def _answers_within(view: _View, reply: str, cut: int) -> bool:
 
 
 def _join(lines: list[str]) -> str:
-    return "\n".join(line for line in lines if line not in _MARKS).replace(INDENT_MARK, " ").strip("\n").rstrip()
+    text = "\n".join(lines)
+    if QUOTE_MARK[0] in text:
+        text = "\n".join(line for line in lines if line not in _MARKS)
+    return text.replace(INDENT_MARK, " ").strip("\n").rstrip()
 
 
 def _is_rule(line: str) -> bool:
@@ -74,23 +80,43 @@ def _is_rule(line: str) -> bool:
 def _seen(line: str) -> str:
     """A line as the machine compares it: lower-case, without white space around and without invisible signs."""
     line = line.strip().lower()
-    return line if line.isascii() else line.translate(_NOT_SEEN).strip()
+    return line if _UNSEEN.search(line) is None else line.translate(_NOT_SEEN).strip()
+
+
+def _indents(lines: list[str]) -> list[int]:
+    """How often each line is indented by a bare `<blockquote>`."""
+    return [line.count(INDENT_MARK, 0, 40) if line[:1] == INDENT_MARK else 0 for line in lines]
+
+
+def _all_seen(lines: list[str]) -> list[str]:
+    """`_seen` of every line; "" for the marks of a signature. At once where no invisible sign can be in them."""
+    text = "\n".join(lines)
+    try:
+        text.encode("latin-1")  # the quickest look there is: no sign of `_NOT_SEEN` and no mark is in Latin-1
+    except UnicodeEncodeError:
+        return ["" if line in (SIGN_MARK, SIGN_END) else _seen(line) for line in lines]
+    return [line.strip() for line in text.lower().split("\n")] if lines else []
 
 
 class _View:
     """The lines as the machine looks at them: lower-case and stripped, `>` lines known, attributions found once."""
 
     def __init__(self, lines: list[str], marker: bool) -> None:
-        self.indented = [line.count(INDENT_MARK, 0, 40) if line[:1] == INDENT_MARK else 0 for line in lines]
-        self.low = ["" if line in (SIGN_MARK, SIGN_END) else _seen(line) for line in lines]
+        self.low = _all_seen(lines)
+        self.indented = _indents(lines)
         self.marker = marker
         self.attributions = find_attributions(self.low)
-        inside = {k for start, end in self.attributions.items() for k in range(start, end)}
-        self.quoted = [line.startswith(">") and k not in inside for k, line in enumerate(self.low)]
-        self._join_wrapped(lines)
+        self.quoted = [line[:1] == ">" for line in self.low]
+        if True in self.quoted:
+            for start, end in self.attributions.items():
+                self.quoted[start:end] = [False] * (end - start)
+            self._join_wrapped(lines)
         self.last_quoted = max((k for k, yes in enumerate(self.quoted) if yes), default=-1)
+
+    @cached_property
+    def _own_before(self) -> list[int]:
         own = (bool(line) and not yes for line, yes in zip(self.low, self.quoted, strict=True))
-        self._own_before = [0, *accumulate(own)]
+        return [0, *accumulate(own)]
 
     def own_text(self, start: int, end: int) -> bool:
         """Whether a line of the author's stands in lines[start:end]."""
@@ -132,6 +158,9 @@ def _quote_start(view: _View) -> int:
     for i, line in enumerate(view.low):
         if not line or (view.quoted[i] and not (view.marker and _is_marker(line))):
             continue
+        if _is_plain(line) and i not in view.attributions:
+            written = True
+            continue
         if not written and _between_dashes(line, words.FORWARDED):
             return len(view.low)
         if not written and view.marker and _is_marker(line) and not view.quoted[i]:
@@ -146,6 +175,11 @@ def _quote_start(view: _View) -> int:
     if hard < len(view.low) and not written and not any(view.quoted[:hard]):
         return len(view.low)
     return _trailing_indent(view, _trailing_quote(view, hard))
+
+
+def _is_plain(line: str) -> bool:
+    """A cheap look: neither our marker nor dashes nor a header line, so that most lines need no other."""
+    return line[0] not in _OPENS and ":" not in line and "--" not in line and "：" not in line
 
 
 def _is_marker(line: str) -> bool:

@@ -22,9 +22,13 @@ _LONGEST_SIGNED = 90
 _NOTICE_MIN = 110
 _TITLE = 70
 _TITLES = re.compile(r"disclaimer|confiden|aviso legal|legal notice|haftungsausschluss|avertissement")
+_DASHES = ("-", "_")
+_NOTICE_OPENERS = "*_[<(\"'“ -–—|"
 _OPENERS = "*_[<(| -–—\u200e\u200f"
 _CONTACT = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.\w|https?://|www\.|\+?\(?\d[\d ().-]{6,20}\d")
 _NAME = re.compile(r"[^\W\d_][^\d?!:;#<>=]{0,60}")
+_LONGEST_OPENER = max(map(len, words.DISCLAIMER))
+_DISCLAIMER_BEGINS = frozenset(phrase[:3] for phrase in words.DISCLAIMER)
 #: Trackers of Gmail add-ons leave this letter, in white, below a text (Yesware, Streak, 2014 and later).
 _TRACKER = "\u1427"
 
@@ -63,10 +67,12 @@ def _separator(lines: list[str], anywhere: bool) -> int:
     """The first `-- `, or the footer of a mailing list, below a text."""
     written = anywhere
     for i, line in enumerate(lines):
-        bare = line.rstrip()
-        if written and (bare in ("--", "- --") or (bare[:2] == "__" and _list_footer(lines, i))):
-            return i
-        written = written or bool(bare)
+        if not written:
+            written = bool(line.strip())
+        elif line[:1] in _DASHES:
+            bare = line.rstrip()
+            if bare in ("--", "- --") or (bare[:2] == "__" and _list_footer(lines, i)):
+                return i
     return len(lines)
 
 
@@ -167,7 +173,8 @@ def _notice(lines: list[str], end: int) -> int:
 
 
 def _opens_notice(line: str) -> bool:
-    return line.strip().lower().lstrip("*_[<(\"'“ -–—|").startswith(words.DISCLAIMER)
+    begin = line.strip().lstrip(_NOTICE_OPENERS)[:_LONGEST_OPENER].lower()
+    return begin[:3] in _DISCLAIMER_BEGINS and begin.startswith(words.DISCLAIMER)
 
 
 def _is_notice(text: str) -> bool:
