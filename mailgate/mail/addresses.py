@@ -20,7 +20,9 @@ _MACHINES = frozenset({"mailerdaemon", "postmaster", "bounce", "bounces", "maild
 @lru_cache(maxsize=4096)
 def normalise(address: str) -> str:
     """`Ana@Exämple.TEST.` → `Ana@xn--exmple-cua.test`. Local part as written; what has no domain comes back trimmed."""
-    address = "".join(c for c in address if c.isprintable()).strip()
+    if not address.isprintable():
+        address = "".join(c for c in address if c.isprintable())
+    address = address.strip()
     local, at, domain = address.rpartition("@")
     if not at:
         return address

@@ -12,6 +12,7 @@ import hashlib
 import mimetypes
 import re
 from email.message import Message
+from functools import lru_cache
 
 from mailparser.utils import mime_header_view
 
@@ -23,6 +24,7 @@ from mailgate.mail.message import Attachment
 from mailgate.mail.tree import Part
 
 TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,95}")
+_NAMING_FIELDS = ("content-disposition", "content-type")
 _PLAIN_NAME = re.compile(r";[ \t]{0,3}filename[ \t]{0,3}=", re.I)
 _EXTENDED_NAME = re.compile(r";[ \t]{0,3}filename\*", re.I)
 _MAGIC = (
@@ -56,18 +58,24 @@ def disposition(part: Part) -> str:
 
 def declared_name(part: Part) -> str:
     """The file name a part gives itself, RFC 2231 pieces joined and encoded words decoded; "" for none."""
-    view: Message[str, str] = Message()
-    for name in ("content-disposition", "content-type"):
-        value = part.get(name)
-        if "name" in value.lower():
-            view[name] = _without_fallback(value[:4000])
-    if not len(view):
+    fields = [part.get(name) for name in _NAMING_FIELDS]
+    if not any("name" in value.lower() for value in fields):
         return ""
+    found = _read_name(*(value[:4000] if "name" in value.lower() else "" for value in fields))
+    return decode_words(part.params.get("name", "") if found is None else found)
+
+
+@lru_cache(maxsize=64)
+def _read_name(*fields: str) -> str | None:
+    """The name in these fields, "" for none, None where mail-parser gives up. A part is asked for it several times."""
+    view: Message[str, str] = Message()
+    for name, value in zip(_NAMING_FIELDS, fields, strict=True):
+        if value:
+            view[name] = _without_fallback(value)
     try:
-        found = mime_header_view(view)[0].get_filename() or ""
+        return str(mime_header_view(view)[0].get_filename() or "")
     except (ValueError, LookupError, TypeError, IndexError, AttributeError):
-        found = part.params.get("name", "")
-    return decode_words(str(found))
+        return None
 
 
 def _without_fallback(value: str) -> str:

@@ -113,8 +113,11 @@ def _is_null(root: Part, mail_from: str | None) -> bool:
 def _is_machine(root: Part) -> bool:
     """Whether From names a mail system: `post_master@`, `MAILER-DAEMON`, `Mail Delivery System <…>`."""
     sender = root.get("from")[:2000].lower()
-    plain = sender.translate(str.maketrans("", "", "-_."))
-    return any(word in plain for word in MACHINES) or any(name in decode_words(sender) for name in MACHINE_NAMES)
+    plain = sender.replace("-", "").replace("_", "").replace(".", "")
+    if any(word in plain for word in MACHINES):
+        return True
+    said = decode_words(sender)
+    return any(name in said for name in MACHINE_NAMES)
 
 
 def _free_form(root: Part, notice: str, mail_from: str | None) -> bool:

@@ -20,9 +20,7 @@ def fingerprint(raw: bytes) -> str:
     """64 hex digits; the same for LF and CRLF line ends and with or without a final one."""
     digest = hashlib.sha256()
     head, begin = _split(raw)
-    for field in _stable_fields(head):
-        digest.update(field + b"\r\n")
-    digest.update(b"\r\n")
+    digest.update(b"".join(field + b"\r\n" for field in _stable_fields(head)) + b"\r\n")
     digest.update(_canonical(raw, begin))
     return digest.hexdigest()
 
@@ -50,9 +48,12 @@ def _split(raw: bytes) -> tuple[bytes, int]:
     while raw[start : start + 1] in (b"\r", b"\n"):
         start += 1
     most = start + _MOST_HEADER
-    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := raw.find(mark, start, most)) >= 0]
-    at, size = min(ends) if ends else (min(most, len(raw)), 0)
-    return raw[start:at], at + size
+    end, size = min(most, len(raw)), 0
+    for mark in (b"\r\n\r\n", b"\n\n", b"\r\r"):
+        at = raw.find(mark, start, min(most, end + len(mark) - 1))  # only before the one that was found
+        if at >= 0:
+            end, size = at, len(mark)
+    return raw[start:end], end + size
 
 
 def _stable_fields(head: bytes) -> list[bytes]:

@@ -14,7 +14,7 @@ from binascii import Error as BinasciiError
 from binascii import a2b_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -41,6 +41,15 @@ _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _ADDRESS_FIELDS = ("from", "to", "cc", "reply-to")
 _MAIL_PARSER_FIELDS = frozenset((*_ADDRESS_FIELDS, "date"))
 _MOST_OF_ONE = 5
+#: Characters of a field up to which what was read in it is remembered.
+_SHORT = 200
+#: A date as nearly all programs write it; mail-parser's reader goes through every other one letter by letter.
+_USUAL_DATE = re.compile(
+    r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ([0-9]{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ((?:19|20)[0-9]{2}) "
+    r"([0-9]{2}):([0-9]{2}):([0-5][0-9]) ([+-])([0-9]{2})([0-5][0-9])(?: \([A-Za-z0-9:+-]{1,20}\))?"
+)
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 #: What needs no reader: `ana@x.test`, `Ana Souza <ana@x.test>`, `"Souza, Ana" <ana@x.test>`. Most fields are this.
 _ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _SIMPLE = re.compile(
@@ -67,6 +76,16 @@ def decode_words(value: str) -> str:
     senders cut multi-byte characters in two; words inside quotes are decoded too, as every mail client does."""
     if "=?" not in value:
         return one_line(value)
+    return _remembered_words(value) if len(value) <= _SHORT else _decode_words(value)
+
+
+@lru_cache(maxsize=256)
+def _remembered_words(value: str) -> str:
+    """The same subject is asked for by several who read one mail."""
+    return _decode_words(value)
+
+
+def _decode_words(value: str) -> str:
     out: list[str] = []
     pending: list[tuple[str, bytes]] = []
     at = 0
@@ -174,13 +193,13 @@ def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> A
 
 def _addresses(value: str) -> _Read:
     """mail-parser's (name, address) pairs and what it remarks on. Short fields are remembered: most are our own."""
-    simple = _SIMPLE.fullmatch(value) if len(value) <= 200 and "=?" not in value else None
+    simple = _SIMPLE.fullmatch(value) if len(value) <= _SHORT and "=?" not in value else None
     if simple is not None:
         phrase, quoted, left, address, right = simple.groups()
         name = phrase or quoted or ""
         if (left is None) == (right is None) and (left or not name) and "  " not in name:
             return ((name, address),), ()
-    return _remembered(value) if len(value) <= 200 else _read_addresses(value)
+    return _remembered(value) if len(value) <= _SHORT else _read_addresses(value)
 
 
 @lru_cache(maxsize=2048)
@@ -280,6 +299,9 @@ def _date(fields: list[str]) -> tuple[datetime | None, list[str]]:
 
     mail-parser is strict; what it refuses gets one more look, within bounds.
     """
+    usual = _usual_date(fields[0]) if fields else None
+    if usual is not None:
+        return usual, []
     remarks: list[str] = []
     for raw in fields:
         result = parse_mail_date(raw)
@@ -297,3 +319,25 @@ def _date(fields: list[str]) -> tuple[datetime | None, list[str]]:
             except (ValueError, OverflowError):
                 continue
     return None, remarks
+
+
+def _usual_date(raw: str) -> datetime | None:
+    """The instant of a date in the form of RFC 5322 §3.3 with nothing odd in it; None for mail-parser to look at."""
+    match = _USUAL_DATE.fullmatch(raw)
+    if match is None:
+        return None
+    day_name, day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
+    try:
+        local = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )  # fmt: skip
+    except ValueError:
+        return None
+    if _DAYS[local.weekday()] != day_name:
+        return None
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+    try:
+        found = local + offset if sign == "-" else local - offset
+    except OverflowError:
+        return None
+    return found if found.year >= 1900 else None

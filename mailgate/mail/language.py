@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
 
 from mailgate.mail.phrases import words
 
+_RUNS = re.compile(r"\w+")
 _WORDS = re.compile(r"[^\W\d_]+")
 _STOP = {
     "pt-BR": words(
@@ -43,15 +46,14 @@ _STOP = {
     """
     ),
 }
+_KNOWN = frozenset(chain.from_iterable(_STOP.values()))
 
 
 def guess(text: str) -> str | None:
     """`pt-BR`, `en` or `es`; None when the text is too short or the words do not decide."""
     text = text[:1500].lower()
-    counted = Counter(_WORDS.findall(text))
-    if not counted:
-        return None
-    scores = {language: sum(counted[word] for word in stop & counted.keys()) for language, stop in _STOP.items()}
+    counted = Counter(filter(_KNOWN.__contains__, _words(text)))
+    scores = {language: sum(n for word, n in counted.items() if word in stop) for language, stop in _STOP.items()}
     if not text.isascii():  # letters and signs that only one of the two neighbours has
         scores["pt-BR"] += sum(text.count(letter) for letter in "ãõçêô")
         scores["es"] += 2 * sum(text.count(letter) for letter in "ñ¿¡")
@@ -60,3 +62,8 @@ def guess(text: str) -> str | None:
     if high < 2 or high == second:
         return None
     return best
+
+
+def _words(text: str) -> Iterable[str]:
+    """The words of a text, without digits; runs of letters, which most are, need no second look."""
+    return chain.from_iterable((run,) if run.isalpha() else _WORDS.findall(run) for run in _RUNS.findall(text))

@@ -7,6 +7,7 @@ is (`screen`, `dsn`). No I/O, no clock. Sources: RFC 5322, RFC 2045, RFC 2046 an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -137,5 +138,5 @@ def _message(
 
 def _doubled(root: tree.Part) -> list[str]:
     """Singleton fields that occur more than once (RFC 5322 §3.6); the first one counts."""
-    names = [name.lower() for name, _ in root.headers]
-    return [f"{names.count(name)} {name} fields" for name in sorted(_SINGLE) if names.count(name) > 1]
+    counted = Counter(name.lower() for name, _ in root.headers)
+    return [f"{counted[name]} {name} fields" for name in sorted(_SINGLE & counted.keys()) if counted[name] > 1]

@@ -78,6 +78,11 @@ def screen(
     return _to_many(fields, list_id) or _person(fields, author, mail_from)
 
 
+def _first_of(names: tuple[str, ...], fields: dict[str, str]) -> str:
+    """The first of these fields that says something, "" for none."""
+    return next((name for name in names if name in fields and fields[name]), "")
+
+
 def _own_loop(fields: dict[str, str], own_id: Callable[[str], bool]) -> bool:
     mark = fields.get("x-loop", "").strip("<> ")
     return bool(mark) and own_id(mark)
@@ -108,21 +113,25 @@ def _special(fields: dict[str, str], subject: str, content: Content) -> Screenin
         return Screening("auto_reply", "disposition notification", False, "receipt", False)
     if "multipart/report" in content_type and "feedback-report" in content_type:
         return Screening("auto_reply", "feedback report", False, "feedback", False)
-    if _AGGREGATE.search(subject[:500]):
+    squeezed = _squeezed(subject)
+    if "report" in squeezed and _AGGREGATE.search(subject[:500]):
         return Screening("auto_reply", "DMARC aggregate report", False, "feedback", False)
     if content.answered:  # with words of his own beside it, it is the person's word
         words = bool(content.text.strip())
         kind = "human" if words else "auto_reply"
         return Screening(kind, "calendar: METHOD:REPLY", False, "calendar", words)
     begins = _without_prefixes(subject)
-    asks = next((name for name in CHALLENGE_FIELDS if fields.get(name)), "")
+    asks = _first_of(CHALLENGE_FIELDS, fields)
     if not asks and "tmda" in fields.get("x-delivery-agent", "").lower() and "confirm" in fields.get("reply-to", ""):
         asks = "x-delivery-agent"
-    asks = asks or next((f"Subject: {phrase}" for phrase in CHALLENGES if begins.startswith(phrase)), "")
+    if not asks and begins.startswith(CHALLENGES):
+        asks = next(f"Subject: {phrase}" for phrase in CHALLENGES if begins.startswith(phrase))
     if asks:
         return Screening("auto_reply", asks, False, "challenge", False)
-    wants = next((phrase for phrase in RECEIPTS if _squeezed(subject).startswith(phrase)), "")
-    if wants and (not content.text.strip() or "auto-submitted" in fields or "x-auto-response-suppress" in fields):
+    if not squeezed.startswith(RECEIPTS):
+        return None
+    wants = next(phrase for phrase in RECEIPTS if squeezed.startswith(phrase))
+    if not content.text.strip() or "auto-submitted" in fields or "x-auto-response-suppress" in fields:
         return Screening("auto_reply", f"Subject: {wants.rstrip(':')}", False, "receipt", False)
     return None
 
@@ -134,7 +143,8 @@ def _vendor(fields: dict[str, str]) -> str:
             return f"Precedence: {value}"
     if "autorespond" in fields.get("delivered-to", "").lower():
         return "Delivered-To: Autoresponder"
-    return next((n for n in AUTO_FIELDS if fields.get(n, "").strip().lower() not in ("", "no", "false", "0")), "")
+    named = (n for n in AUTO_FIELDS if n in fields)
+    return next((n for n in named if fields[n].strip().lower() not in ("", "no", "false", "0")), "")
 
 
 def _is_absence(fields: dict[str, str], subject: str, text: str) -> bool:
@@ -210,8 +220,7 @@ def _to_many(fields: dict[str, str], own: str) -> Screening | None:
     if own and own.strip("<>").lower() in fields.get("list-id", "").lower():
         return None
     answers = bool(fields.get("in-reply-to") or fields.get("references"))
-    listed = next((name for name in LIST_FIELDS if fields.get(name)), "")
-    news = next((name for name in NEWS_FIELDS if fields.get(name)), "")
+    listed, news = _first_of(LIST_FIELDS, fields), _first_of(NEWS_FIELDS, fields)
     campaign = next((name for name in CAMPAIGN_FIELDS if fields.get(name) and not _persons_id(name, fields[name])), "")
     talks = any(
         fields.get(name) for name in ("list-post", "mailing-list", "list-subscribe", "x-beenthere", "x-mailman-version")
@@ -241,7 +250,7 @@ def _persons_id(name: str, value: str) -> bool:
 def _person(fields: dict[str, str], author: str, mail_from: str | None) -> Screening:
     """A person may have written it, but an automatic answer would reach nobody or a machine, or was declined."""
     suppress = {word.strip().lower() for word in fields.get("x-auto-response-suppress", "").split(",")}
-    system = next((name for name in TICKET_SYSTEMS if fields.get(name)), "")
+    system = _first_of(TICKET_SYSTEMS, fields)
     reason = ""
     if suppress & SUPPRESS:
         reason = "X-Auto-Response-Suppress"

@@ -44,6 +44,15 @@ class Part:
     params: dict[str, str] = field(default_factory=dict)
     children: list[Part] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
+    _first: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.take(self.headers)
+
+    def take(self, headers: list[tuple[str, str]]) -> None:
+        """Have these header fields."""
+        self.headers = headers
+        self._first = {name.lower(): value for name, value in reversed(headers)}
 
     @property
     def body(self) -> bytes:
@@ -51,7 +60,7 @@ class Part:
 
     def get(self, name: str) -> str:
         """The first header field of that name (lower case), "" when absent."""
-        return next((v for k, v in self.headers if k.lower() == name), "")
+        return self._first.get(name, "")
 
     def get_all(self, name: str) -> list[str]:
         return [v for k, v in self.headers if k.lower() == name]
@@ -284,7 +293,7 @@ def _read_raw_values(root: Part, begin: int, limits: MailLimits) -> None:
         return
     hint = next((part.params["charset"] for part in root.walk() if "charset" in part.params), "")
     if charset.codec(hint) not in ("", "utf-8", "cp1252"):
-        root.headers = header_lines(block, limits.header_count, hint)[0]
+        root.take(header_lines(block, limits.header_count, hint)[0])
 
 
 def _entity(raw: bytes, start: int, end: int, depth: int, default: str, limits: MailLimits) -> Part:
