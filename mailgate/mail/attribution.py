@@ -40,10 +40,13 @@ def find_attributions(low: list[str]) -> dict[int, int]:
     for k, line in enumerate(low):
         if not line or len(line) > _MOST_CHARS:
             continue
-        if (line[0].isdigit() or line[0] == ">") and _known_line(low, k):
+        first, verb = line[0], line.rstrip(_AFTER_VERB)[-2:] in _VERB_ENDS
+        if not (verb or line[-1] in ":：" or "@" in line or first == ">" or first.isdigit()):
+            continue  # most lines
+        if (first == ">" or first.isdigit()) and _known_line(low, k):
             found[k] = k + 1
             continue
-        if not (line[-1] in ":：" or ends_with_verb(line)):
+        if not (line[-1] in ":：" or (verb and ends_with_verb(line))):
             if "@" in line and line.startswith(words.ON) and opens_with_attribution(line):
                 found[k] = k + 1
             continue

@@ -15,6 +15,7 @@ from itertools import accumulate
 
 from mailgate.mail import quotewords as words
 from mailgate.mail.attribution import EDGES, INDENT_MARK, QUOTE_MARK, find_attributions, opens_with_attribution
+from mailgate.mail.phrases import is_latin, lower
 from mailgate.mail.signature import SIGN_END, SIGN_MARK, signature_start
 
 _MAX = 256 * 1024
@@ -29,8 +30,8 @@ _MARKS = frozenset({QUOTE_MARK, SIGN_MARK, SIGN_END})
 _NOT_SEEN = dict.fromkeys(
     [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF, ord(INDENT_MARK)]
 )
-_UNSEEN = re.compile(f"[{''.join(map(chr, _NOT_SEEN))}]")
-#: Signs that a line of lower-case text must begin with to be one of dashes, or a mark of ours; see `_is_plain`.
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff" + INDENT_MARK + "]")
+#: How a line of dashes begins, or a mark of ours.
 _OPENS = _RULE | {QUOTE_MARK[0]}
 
 
@@ -39,8 +40,10 @@ def strip_reply(text: str, *, marker: bool = True) -> tuple[str, str]:
 
     marker: whether our own `--- Responda acima desta linha ---` counts as the begin of a quote.
     """
-    lines = text[:_MAX].replace("\r\n", "\n").replace("\r", "\n").split("\n", _MOST_LINES)
-    rest = text[_MAX:]
+    text, rest = text[:_MAX], text[_MAX:]
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n", _MOST_LINES)
     view = _View(lines[:_MOST_LINES], marker)
     cut = _quote_start(view)
     begin = _leading_quote(view, cut)
@@ -91,11 +94,9 @@ def _indents(lines: list[str]) -> list[int]:
 def _all_seen(lines: list[str]) -> list[str]:
     """`_seen` of every line; "" for the marks of a signature. At once where no invisible sign can be in them."""
     text = "\n".join(lines)
-    try:
-        text.encode("latin-1")  # the quickest look there is: no sign of `_NOT_SEEN` and no mark is in Latin-1
-    except UnicodeEncodeError:
+    if not is_latin(text) and (QUOTE_MARK[0] in text or _UNSEEN.search(text) is not None):
         return ["" if line in (SIGN_MARK, SIGN_END) else _seen(line) for line in lines]
-    return [line.strip() for line in text.lower().split("\n")] if lines else []
+    return [line.strip() for line in lower(text).split("\n")] if lines else []
 
 
 class _View:
@@ -155,11 +156,15 @@ def _quote_start(view: _View) -> int:
     """Index of the first line that is no more the author's; the number of lines when all of it is."""
     hard = len(view.low)
     written = False
+    quoted, attributions = view.quoted, view.attributions
     for i, line in enumerate(view.low):
-        if not line or (view.quoted[i] and not (view.marker and _is_marker(line))):
+        if not line:
             continue
-        if _is_plain(line) and i not in view.attributions:
-            written = True
+        if line[0] not in _OPENS and ":" not in line and "--" not in line and "：" not in line:
+            if i not in attributions:  # most lines: neither our marker nor dashes nor a header line
+                written = written or not quoted[i]
+                continue
+        if quoted[i] and not (view.marker and _is_marker(line)):
             continue
         if not written and _between_dashes(line, words.FORWARDED):
             return len(view.low)
@@ -175,11 +180,6 @@ def _quote_start(view: _View) -> int:
     if hard < len(view.low) and not written and not any(view.quoted[:hard]):
         return len(view.low)
     return _trailing_indent(view, _trailing_quote(view, hard))
-
-
-def _is_plain(line: str) -> bool:
-    """A cheap look: neither our marker nor dashes nor a header line, so that most lines need no other."""
-    return line[0] not in _OPENS and ":" not in line and "--" not in line and "：" not in line
 
 
 def _is_marker(line: str) -> bool:

@@ -121,7 +121,9 @@ def text_of(part: Part, most: int) -> str:
     text, defect = charset.decode(data, declared)
     if defect:
         part.defects.append(defect)
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\0", "")
     if part.content_type == "text/plain" and part.params.get("format", "").lower() == "flowed":
         return flowed(text, part.params.get("delsp", "").lower() == "yes")
     return text

@@ -61,7 +61,8 @@ _DROP = words(
 )
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _LINKS = ("http://", "https://", "mailto:", "tel:")
-_OPEN = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+#: Every tag but those of which pages have most, in their usual spelling: they are in `_FLAT`.
+_OPEN = re.compile(r"<(/?)(?!(?:p|br|td|tr|li)[ >])([a-zA-Z][a-zA-Z0-9]*)")
 #: Elements that do not nest in themselves when left open.
 _FLAT_LOWER = words(
     """

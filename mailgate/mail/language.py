@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from itertools import chain
 
-from mailgate.mail.phrases import words
+from mailgate.mail.phrases import lower, words
 
 _RUNS = re.compile(r"\w+")
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -51,9 +50,10 @@ _KNOWN = frozenset(chain.from_iterable(_STOP.values()))
 
 def guess(text: str) -> str | None:
     """`pt-BR`, `en` or `es`; None when the text is too short or the words do not decide."""
-    text = text[:1500].lower()
-    counted = Counter(filter(_KNOWN.__contains__, _words(text)))
-    scores = {language: sum(n for word, n in counted.items() if word in stop) for language, stop in _STOP.items()}
+    text = lower(text[:1500])
+    counted = _counted(text)
+    known = [word for word in counted if word in _KNOWN]
+    scores = {language: sum(counted[word] for word in known if word in stop) for language, stop in _STOP.items()}
     if not text.isascii():  # letters and signs that only one of the two neighbours has
         scores["pt-BR"] += sum(text.count(letter) for letter in "ãõçêô")
         scores["es"] += 2 * sum(text.count(letter) for letter in "ñ¿¡")
@@ -64,6 +64,10 @@ def guess(text: str) -> str | None:
     return best
 
 
-def _words(text: str) -> Iterable[str]:
-    """The words of a text, without digits; runs of letters, which most are, need no second look."""
-    return chain.from_iterable((run,) if run.isalpha() else _WORDS.findall(run) for run in _RUNS.findall(text))
+def _counted(text: str) -> Counter[str]:
+    """How often each word occurs; runs of letters, which most are, need no second look."""
+    counted = Counter(_RUNS.findall(text))
+    for run in [run for run in counted if not run.isalpha()]:
+        for word in _WORDS.findall(run):
+            counted[word] += counted[run]
+    return counted
