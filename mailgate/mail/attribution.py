@@ -40,13 +40,14 @@ def find_attributions(low: list[str]) -> dict[int, int]:
     for k, line in enumerate(low):
         if not line or len(line) > _MOST_CHARS:
             continue
-        first, verb = line[0], line.rstrip(_AFTER_VERB)[-2:] in _VERB_ENDS
-        if not (verb or line[-1] in ":：" or "@" in line or first == ">" or first.isdigit()):
+        first, last = line[0], line[-1]
+        verb = (line.rstrip(_AFTER_VERB) if last in _AFTER_VERB else line)[-2:] in _VERB_ENDS
+        if not (verb or last in ":：" or "@" in line or first == ">" or first.isdigit()):
             continue  # most lines
         if (first == ">" or first.isdigit()) and _known_line(low, k):
             found[k] = k + 1
             continue
-        if not (line[-1] in ":：" or (verb and ends_with_verb(line))):
+        if not (last in ":：" or (verb and ends_with_verb(line))):
             if "@" in line and line.startswith(words.ON) and opens_with_attribution(line):
                 found[k] = k + 1
             continue

@@ -88,6 +88,8 @@ def _seen(line: str) -> str:
 
 def _indents(lines: list[str]) -> list[int]:
     """How often each line is indented by a bare `<blockquote>`."""
+    if not any(line[:1] == INDENT_MARK for line in lines):
+        return [0] * len(lines)
     return [line.count(INDENT_MARK, 0, 40) if line[:1] == INDENT_MARK else 0 for line in lines]
 
 
@@ -108,11 +110,12 @@ class _View:
         self.marker = marker
         self.attributions = find_attributions(self.low)
         self.quoted = [line[:1] == ">" for line in self.low]
+        self.last_quoted = -1
         if True in self.quoted:
             for start, end in self.attributions.items():
                 self.quoted[start:end] = [False] * (end - start)
             self._join_wrapped(lines)
-        self.last_quoted = max((k for k, yes in enumerate(self.quoted) if yes), default=-1)
+            self.last_quoted = max((k for k, yes in enumerate(self.quoted) if yes), default=-1)
 
     @cached_property
     def _own_before(self) -> list[int]:

@@ -123,7 +123,8 @@ def text_of(part: Part, most: int) -> str:
         part.defects.append(defect)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.replace("\0", "")
+    if "\0" in text:
+        text = text.replace("\0", "")
     if part.content_type == "text/plain" and part.params.get("format", "").lower() == "flowed":
         return flowed(text, part.params.get("delsp", "").lower() == "yes")
     return text

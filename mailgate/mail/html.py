@@ -19,7 +19,7 @@ from bleach.linkifier import Linker
 from selectolax.lexbor import LexborHTMLParser
 
 from mailgate.mail.limits import MailLimits
-from mailgate.mail.phrases import words
+from mailgate.mail.phrases import lower, words
 
 _TAGS = words(
     """
@@ -71,7 +71,7 @@ _FLAT_LOWER = words(
     """
 )
 _FLAT = _FLAT_LOWER | {tag.upper() for tag in _FLAT_LOWER}
-_HIDDEN = re.compile(r"display\s{0,3}:\s{0,3}none", re.I)
+_HIDDEN = re.compile(r"display\s{0,3}:\s{0,3}none")
 #: What fetches (`url()`, `image-set()`), runs, or hides such a word from who looks for it.
 _FETCHING = re.compile(r"url|image|expression|\\|/\*|@|behavior|binding")
 #: `: -1px`, `margin:0 -9px`; looked for from the dash on, of which a page has few.
@@ -114,12 +114,14 @@ def sanitise(html: str, limits: MailLimits, image: ImageOf | None = None) -> str
 
     image: names an `img` by its `src` as `cid:…`; without it only `cid:` sources stay.
     """
-    html = html[: limits.html_in_bytes].replace("\0", "")
+    html = html[: limits.html_in_bytes]
+    if "\0" in html:
+        html = html.replace("\0", "")
     if too_complex(html, limits):
         return ""
     low = html.encode("utf-8", "replace").lower()  # ASCII letters only, and ten times as fast as those of a `str`
     simple = not any(word in low for word in _LOOKED_AT) and not _NEGATIVE.search(html)
-    if b"display" in low and _HIDDEN.search(html):
+    if b"display" in low and _HIDDEN.search(lower(html)):
         html = _without_hidden(html)
     cleaner = _simple_cleaner() if simple else _cleaner(_attribute_filter(image or _only_cid))
     cleaned = str(cleaner.clean(html))
@@ -187,7 +189,7 @@ def _without_hidden(html: str) -> str:
     if tree.body is None:
         return html
     for node in tree.css("[style]"):
-        style = node.attributes.get("style") or ""
+        style = (node.attributes.get("style") or "").lower()
         if _HIDDEN.search(style) and node.tag not in ("body", "html", "img"):
             node.decompose()
     return tree.html or ""
