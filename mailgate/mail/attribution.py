@@ -37,11 +37,12 @@ _VERB_ENDS = frozenset(verb[-2:] for verb in words.WROTE)
 def find_attributions(low: list[str]) -> dict[int, int]:
     """Begin → end (exclusive) of every attribution in lines that are lower-case and stripped."""
     found: dict[int, int] = {}
+    ends = _VERB_ENDS
     for k, line in enumerate(low):
         if not line or len(line) > _MOST_CHARS:
             continue
         first, last = line[0], line[-1]
-        verb = (line.rstrip(_AFTER_VERB) if last in _AFTER_VERB else line)[-2:] in _VERB_ENDS
+        verb = (line.rstrip(_AFTER_VERB) if last in _AFTER_VERB else line)[-2:] in ends
         if not (verb or last in ":：" or "@" in line or first == ">" or first.isdigit()):
             continue  # most lines
         if (first == ">" or first.isdigit()) and _known_line(low, k):

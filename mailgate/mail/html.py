@@ -62,7 +62,7 @@ _DROP = words(
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _LINKS = ("http://", "https://", "mailto:", "tel:")
 #: Every tag but those of which pages have most, in their usual spelling: they are in `_FLAT`.
-_OPEN = re.compile(r"<(/?)(?!(?:p|br|td|tr|li)[ >])([a-zA-Z][a-zA-Z0-9]*)")
+_OPEN = re.compile(r"<(?!/?(?:p|br|td|tr|li)[ >])(/?[a-zA-Z][a-zA-Z0-9]*)")
 #: Elements that do not nest in themselves when left open.
 _FLAT_LOWER = words(
     """
@@ -70,7 +70,7 @@ _FLAT_LOWER = words(
     dd option html head body title o v w
     """
 )
-_FLAT = _FLAT_LOWER | {tag.upper() for tag in _FLAT_LOWER}
+_FLAT = frozenset(slash + tag for name in _FLAT_LOWER for tag in (name, name.upper()) for slash in ("", "/"))
 _HIDDEN = re.compile(r"display\s{0,3}:\s{0,3}none")
 #: What fetches (`url()`, `image-set()`), runs, or hides such a word from who looks for it.
 _FETCHING = re.compile(r"url|image|expression|\\|/\*|@|behavior|binding")
@@ -97,10 +97,10 @@ def too_complex(html: str, limits: MailLimits) -> str:
     if html.count("=") > _MOST_ATTRIBUTES or html.count("<") > 2 * _MOST_ELEMENTS:
         return "html too large: shown as text"
     depth = 0
-    for closing, tag in _OPEN.findall(html):
+    for tag in _OPEN.findall(html):
         if tag in _FLAT:
             continue
-        if closing:
+        if tag[0] == "/":
             depth -= depth > 0
         else:
             depth += 1

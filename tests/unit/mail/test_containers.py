@@ -249,7 +249,7 @@ def test_no_mutation_breaks_a_reader() -> None:
     ],
 )
 def test_hostile_sizes_take_no_time(data: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()  # what else the machine does is not counted
     tnef.read(data, 100)
     sealed.signed_content(data)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
