@@ -163,10 +163,10 @@ def _quote_start(view: _View) -> int:
     for i, line in enumerate(view.low):
         if not line:
             continue
-        if line[0] not in _OPENS and ":" not in line and "--" not in line and "：" not in line:
-            if i not in attributions:  # most lines: neither our marker nor dashes nor a header line
-                written = written or not quoted[i]
-                continue
+        plain = line[0] not in _OPENS and ":" not in line and "--" not in line and "：" not in line
+        if plain and i not in attributions:  # most lines: neither our marker nor dashes nor a header line
+            written = written or not quoted[i]
+            continue
         if quoted[i] and not (view.marker and _is_marker(line)):
             continue
         if not written and _between_dashes(line, words.FORWARDED):

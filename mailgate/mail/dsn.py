@@ -14,8 +14,6 @@ import email
 import logging
 import re
 
-from flufl.bounce import all_failures
-
 from mailgate.mail.addresses import is_no_reply, normalise
 from mailgate.mail.content import text_of
 from mailgate.mail.dsn_parts import (
@@ -264,6 +262,8 @@ def _second_opinion(root: Part) -> tuple[list[str], list[str]]:
     raw = b"\n".join(root.raw[:MOST_TEXT].split(b"\n", _MOST_LINES)[:_MOST_LINES])
     if raw.count(b"essage/") > 20 or raw.count(b"oundary") > 40:
         return [], []
+    from flufl.bounce import all_failures  # its sixty detectors are loaded where there is a report
+
     try:
         message = email.message_from_bytes(raw)
         if not isinstance(message.get("from"), str) or "@" not in message["from"]:

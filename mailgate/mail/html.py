@@ -13,9 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import bleach
 import nh3
-from bleach.linkifier import Linker
 from selectolax.lexbor import LexborHTMLParser
 
 from mailgate.mail.limits import MailLimits
@@ -197,6 +195,8 @@ def _without_hidden(html: str) -> str:
 
 @lru_cache(maxsize=1)
 def _linker() -> Any:
+    from bleach.linkifier import Linker  # with its HTML parser a third of the time that reading needs to start
+
     def safe(attributes: dict[Any, str], new: bool = False) -> dict[Any, str] | None:
         href = attributes.get((None, "href"), "")
         if not href.lower().startswith(_LINKS):
@@ -226,6 +226,8 @@ def _link_line(line: str) -> str:
 
 def clean_own(html: str) -> str:
     """The small HTML that our own people write (articles, snippets), cleaned by bleach; scripts' text goes too."""
+    import bleach
+
     html = re.sub(r"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)", "", html)
     attributes = {"a": ["href", "title"], "img": ["src", "alt"], "td": ["colspan", "rowspan"], "ol": ["start"]}
     tags = [

@@ -80,7 +80,7 @@ def screen(
 
 def _first_of(names: tuple[str, ...], fields: dict[str, str]) -> str:
     """The first of these fields that says something, "" for none."""
-    return next((name for name in names if name in fields and fields[name]), "")
+    return next((name for name in names if fields.get(name)), "")
 
 
 def _own_loop(fields: dict[str, str], own_id: Callable[[str], bool]) -> bool:
