@@ -28,7 +28,7 @@ from mailgate.cli.common import (
 from mailgate.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
+    from sqlalchemy import Connection, Row
 
     from mailgate.app import House
     from mailgate.flows.customer import Done
@@ -61,6 +61,7 @@ def list_(
     ] = None,
     agent: Annotated[str, typer.Option(metavar="ADDRESS", help="Only this agent's.")] = "",
     words: Annotated[str, typer.Option(help="Only those with this in subject, key or the customer's address.")] = "",
+    seen_by: Annotated[str, typer.Option(metavar="ADDRESS", help="Only what this customer's person may see.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     json: JsonOption = False,
 ) -> None:
@@ -78,6 +79,8 @@ def list_(
             raise DataError(f"there is no agent {agent}")
         agent_id = person.id if person is not None else None
         rows = tickets.listing(connection, statuses=wanted, agent_id=agent_id, words=clean(words), limit=limit)
+        if seen_by:
+            rows = _seen_by(opened, connection, seen_by, rows)
         workflow, settings = opened.site.book().workflow, opened.settings
         if json:
             for row in rows:
@@ -288,6 +291,17 @@ def _stored(opened: House, paths: list[Path] | None) -> tuple[Attachment, ...]:
         opened.site.blobs.put(content, file_.sha256)
         files.append(replace(file_, content=b""))
     return tuple(files)
+
+
+def _seen_by(opened: House, connection: Connection, address: str, rows: list[Row[Any]]) -> list[Row[Any]]:
+    """Those that a contact may see."""
+    from mailgate.flows.seeing import may_see_ticket
+    from store import people
+
+    contact = people.contact_by_address(connection, address_of(address))
+    if contact is None:
+        raise DataError(f"there is no contact {address}")
+    return [row for row in rows if may_see_ticket(connection, opened.site, contact.id, row)[0]]
 
 
 def _status(opened: House, word: str) -> str:

@@ -30,6 +30,7 @@ _SENTENCES = {
     "sees_branch": r"may see the tickets of the branch",
     "sees_not_answers": r"may see the ticket, not answer in it",
     "only_follows": r"only follows the ticket",
+    "rating_came": r"a rating came",
     "still_missing": r"some of what was asked for is still missing",
     "bell_off": r"the bell of this ticket is off",
     "may_not_open": r"the contact may not open tickets",

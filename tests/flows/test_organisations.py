@@ -11,6 +11,7 @@ from mailgate.flows import customer
 from mailgate.flows.seeing import visible_tickets
 from store import people
 from store.tables import PARTICIPANT, TICKET_BRANCH
+from store.vocabulary import Channel
 from tests.flows.story import Story
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail
 
@@ -187,3 +188,48 @@ def test_whoever_may_not_open_tickets_is_held(make_network: Any) -> None:
     held = story.receive(plain_mail(LUIZ, SUPPORT, "Nota", "Erro."))
     assert (str(held.outcome), story.journal(held.journal_id).reason) == ("held", "rule")
     assert story.resume(held.journal_id, "released")[-1].key == "SUP-1"
+
+
+def test_the_tier_of_an_organisation_sets_the_priority_of_a_call(make_network: Any, tmp_path: Any) -> None:
+    """R014, R136, A14: the phone line of prime customers; one rule, by mail and by phone alike."""
+    (tmp_path / "rules.yaml").write_text(
+        "rules:\n- name: prime\n  when: ticket_opened\n  if: {tier: prime}\n  then: {priority: high}\n"
+    )
+    story, ids = make_network()
+
+    def raised(connection: Any) -> None:
+        row = people.contact(connection, ids["Ana"])
+        people.change_organisation(connection, row.organisation_id, tier="prime")
+
+    story.site.writer.call(raised)
+    call = customer.open_ticket(
+        story.site, ANA[1], "", "Sem acesso", "Ligou às 10h.", BRUNO[1], channel=Channel.PHONE
+    )  # fmt: skip
+    ticket = story.ticket(call.key)
+    assert (ticket.channel, ticket.priority, ticket.requester_id) == ("phone", "high", ids["Ana"])
+    assert story.told() == [("N2", ANA[1])]
+    assert story.sees(ids["Marta"]) == [call.key]
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
+    assert story.ticket("SUP-2").priority == "high"
+
+
+@pytest.mark.parametrize(
+    ("guests", "outcome", "told"),
+    [
+        ("yes", "opened", [("N1", "novo@fora.test"), ("N19", BRUNO[1])]),
+        ("held", "held", []),
+        ("rejected", "rejected", [("N20", "novo@fora.test")]),
+    ],
+)
+def test_unknown_senders(
+    make_network: Any, guests: str, outcome: str, told: list[tuple[str, str]]
+) -> None:  # fmt: skip
+    """F46, R011, R012: accepted, held or rejected; whoever we know comes through by any of his addresses."""
+    story, ids = make_network(guests=guests)
+    done = story.receive(plain_mail(("Novo", "novo@fora.test"), SUPPORT, "Olá", "Preciso de ajuda."))
+    assert (str(done.outcome), story.told()) == (outcome, told)
+    unproven = story.receive(plain_mail(("Outro", "outro@fora.test"), SUPPORT, "Olá", "Oi.", verified=False))
+    assert (str(unproven.outcome), ("N20", "outro@fora.test") in story.told()) == (outcome, False)
+    story.site.writer.call(lambda c: people.put_addresses(c, ids["Ana"], ["ana@celular.test"], story.clock()))
+    known = story.receive(plain_mail(("Ana", "ana@celular.test"), SUPPORT, "Nota", "Erro."))
+    assert str(known.outcome) == "opened"
