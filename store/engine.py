@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
+from store import direct
 from store.errors import StoreBusy, StoreUnavailable
 
 LOCK_WAIT_SECONDS = 5.0
@@ -87,24 +88,7 @@ class Database:
         else:
             self.path = None
             self._lock = None
-            self._writer = self._reader = create_engine(
-                url,
-                pool_size=pool_size,
-                max_overflow=4,
-                pool_timeout=5,
-                pool_pre_ping=False,
-                pool_recycle=1800,
-                json_serializer=_dumps,
-                hide_parameters=True,
-                connect_args={
-                    "connect_timeout": 5,
-                    "options": f"-c synchronous_commit=on -c timezone=UTC -c statement_timeout={statement_seconds}s "
-                    "-c idle_in_transaction_session_timeout=60s",
-                    "keepalives_idle": 10,
-                    "keepalives_interval": 5,
-                    "keepalives_count": 3,
-                },
-            )
+            self._writer = self._reader = _postgres_engine(url, pool_size, statement_seconds)
 
     @property
     def engine(self) -> Engine:
@@ -136,7 +120,12 @@ class Database:
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
             with engine.begin() as connection:
-                yield connection
+                try:
+                    yield connection
+                    direct.flush(connection)
+                except BaseException:
+                    direct.forget(connection)
+                    raise
         except (OperationalError, InterfaceError) as error:
             # After a failed write or fsync nothing on this connection is trusted again: it is closed and opened anew.
             engine.dispose()
@@ -164,6 +153,33 @@ def _translate(error: DBAPIError) -> StoreBusy | StoreUnavailable:
     if "locked" in cause or "deadlock" in cause or "serialize" in cause:
         return StoreBusy(f"the database is busy: {cause}")
     return StoreUnavailable(f"the database does not work: {cause}")
+
+
+def _postgres_engine(url: str, pool_size: int, statement_seconds: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_timeout=5,
+        pool_pre_ping=False,
+        pool_recycle=1800,
+        json_serializer=_dumps,
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c synchronous_commit=on -c timezone=UTC -c statement_timeout={statement_seconds}s "
+            "-c idle_in_transaction_session_timeout=60s",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+    )
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def before(connection: Connection, *_rest: Any) -> None:
+        direct.flush(connection)  # what was kept back comes before what SQLAlchemy sends itself
+
+    return engine
 
 
 def _sqlite_engine(url: str, *, writer: bool) -> Engine:

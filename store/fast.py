@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
 
+from store import direct
+
 Bind = Callable[[Any], Any]
 
 
@@ -22,6 +24,7 @@ class _Plan:
     """How rows with the same keys are inserted: the statement, (name, bind) of each value, defaults for the rest."""
 
     sql: str
+    mark: str
     ending: str
     given: tuple[tuple[str, Bind | None], ...]
     defaults: tuple[tuple[Bind | None, Callable[[], Any]], ...]
@@ -35,7 +38,7 @@ class _Plan:
 
     @property
     def _marks(self) -> str:
-        return f"({', '.join('?' * (len(self.given) + len(self.defaults)))})"
+        return f"({', '.join([self.mark] * (len(self.given) + len(self.defaults)))})"
 
     def values(self, row: dict[str, Any]) -> tuple[Any, ...]:
         """One row as the driver takes it."""
@@ -57,7 +60,7 @@ def _plan(table: Table, dialect: str, driver: str, bound: _Bound, or_nothing: bo
     ending = " ON CONFLICT DO NOTHING" if or_nothing else ""
     # Names come from our own models, never from outside.
     sql = f'INSERT INTO "{table.name}" ({columns}) VALUES ({", ".join(mark for _ in names)}){ending}'  # noqa: S608
-    return _Plan(sql, ending, given, defaults)
+    return _Plan(sql, mark, ending, given, defaults)
 
 
 class _Bound:
@@ -94,14 +97,24 @@ def insert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]],
     dialect = connection.dialect
     plan = _plan(table, dialect.name, dialect.driver, _bound_of(dialect), or_nothing, tuple(rows[0]))
     if len(rows) == 1:
-        return connection.exec_driver_sql(plan.sql, plan.values(rows[0])).rowcount
-    values = [plan.values(row) for row in rows]
-    if dialect.name != "sqlite":
-        return connection.exec_driver_sql(plan.sql, values).rowcount
-    return sum(
-        connection.exec_driver_sql(plan.for_rows(len(part)), tuple(chain.from_iterable(part))).rowcount
-        for part in _in_powers_of_two(values)
-    )
+        return _count(connection, plan.sql, plan.values(rows[0]))
+    parts = _in_powers_of_two([plan.values(row) for row in rows])
+    return sum(_count(connection, plan.for_rows(len(p)), tuple(chain.from_iterable(p))) for p in parts)
+
+
+def add(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, or_nothing: bool = False) -> None:
+    """As `insert` when nobody asks how many: on PostgreSQL the rows may go a moment later (`direct.later`)."""
+    if not rows:
+        return
+    dialect = connection.dialect
+    plan = _plan(table, dialect.name, dialect.driver, _bound_of(dialect), or_nothing, tuple(rows[0]))
+    for part in _in_powers_of_two([plan.values(row) for row in rows]):
+        direct.later(connection, plan.for_rows(len(part)), tuple(chain.from_iterable(part)))
+
+
+def _count(connection: Connection, sql: str, values: tuple[Any, ...]) -> int:
+    found: int = direct.run(connection, sql, values).rowcount
+    return found
 
 
 def _in_powers_of_two(rows: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
@@ -119,11 +132,27 @@ def _in_powers_of_two(rows: list[tuple[Any, ...]]) -> Iterator[list[tuple[Any, .
 
 def update(connection: Connection, table: Table, values: dict[str, Any], where: dict[str, Any]) -> int:
     """Set columns of the rows whose columns equal `where`; how many were changed."""
-    dialect = connection.dialect
+    return _count(connection, *_update(connection.dialect, table, values, where))
+
+
+def change(
+    connection: Connection,
+    table: Table,
+    values: dict[str, Any],
+    where: dict[str, Any],
+    counted: direct.Counted | None = None,
+) -> None:
+    """As `update`; how many were changed is told to `counted`, on PostgreSQL a moment later (`direct.later`)."""
+    direct.later(connection, *_update(connection.dialect, table, values, where), counted)
+
+
+def _update(
+    dialect: Dialect, table: Table, values: dict[str, Any], where: dict[str, Any]
+) -> tuple[str, tuple[Any, ...]]:
     sql = _update_plan(table, dialect.name, tuple(values), tuple(where))
     bound = _bound_of(dialect)
     row = tuple(_value(_bind(bound, table, name), value) for part in (values, where) for name, value in part.items())
-    return connection.exec_driver_sql(sql, row).rowcount
+    return sql, row
 
 
 @lru_cache(maxsize=512)

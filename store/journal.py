@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
 
 from store import fast
 from store.claims import claim as claim_rows
 from store.errors import LostLease
+from store.query import Query
 from store.tables import JOURNAL, RAW_MAIL, SEEN
 from store.vocabulary import HeldReason, Outcome
 
@@ -19,6 +20,16 @@ from store.vocabulary import HeldReason, Outcome
 SAME_MAIL_FOR = timedelta(days=30)
 #: ... when nothing in the mail makes it unique (neither Message-ID nor Date).
 SAME_BARE_MAIL_FOR = timedelta(hours=1)
+
+
+_SEEN_FIRST = Query(select(SEEN.c.journal_id, SEEN.c.received_at).where(SEEN.c.fingerprint == bindparam("fingerprint")))
+_BY_AUTHOR = (
+    select(func.count().label("mails"))
+    .select_from(JOURNAL)
+    .where(JOURNAL.c.author == bindparam("author"), JOURNAL.c.received_at > bindparam("since"))
+)
+_COUNT_BY_AUTHOR = Query(_BY_AUTHOR)
+_COUNT_BY_AUTHOR_OUTCOME = Query(_BY_AUTHOR.where(JOURNAL.c.outcome == bindparam("outcome")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +54,8 @@ class ClaimedMail:
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]], raws: Sequence[dict[str, Any]]) -> None:
     """Insert accepted mails: journal rows, and the raw bytes of those that are not blobs."""
-    fast.insert(connection, JOURNAL, rows)
-    if raws:
-        fast.insert(connection, RAW_MAIL, raws)
+    fast.add(connection, JOURNAL, rows)
+    fast.add(connection, RAW_MAIL, raws)
 
 
 def claim(
@@ -104,8 +114,12 @@ def settle(connection: Connection, journal_id: int, owner: str | None, now: date
     """
     held_by_us = {"lease_owner": owner, "outcome": str(Outcome.PENDING)} if owner is not None else {}
     changes = {"settled_at": now, "lease_owner": None, "lease_until": None, **values}
-    if fast.update(connection, JOURNAL, changes, {"id": journal_id, **held_by_us}) != 1:
-        raise LostLease(f"journal {journal_id} was taken over while {owner} held it")
+
+    def counted(rows: int) -> None:
+        if rows != 1:
+            raise LostLease(f"journal {journal_id} was taken over while {owner} held it")
+
+    fast.change(connection, JOURNAL, changes, {"id": journal_id, **held_by_us}, counted)
 
 
 def resume(connection: Connection, journal_id: int, now: datetime, how: str) -> bool:
@@ -190,9 +204,8 @@ def first_with(connection: Connection, fingerprint: str, journal_id: int, receiv
     row = {"fingerprint": fingerprint, "journal_id": journal_id, "received_at": received_at}
     if fast.insert(connection, SEEN, [row], or_nothing=True) == 1:
         return journal_id
-    first = connection.execute(
-        select(SEEN.c.journal_id, SEEN.c.received_at).where(SEEN.c.fingerprint == fingerprint)
-    ).one()
+    first = _SEEN_FIRST.first(connection, fingerprint=fingerprint)
+    assert first is not None, "what could not be inserted is there"
     window = SAME_BARE_MAIL_FOR if bare else SAME_MAIL_FOR
     if first.journal_id != journal_id and received_at - first.received_at > window:
         connection.execute(
@@ -205,10 +218,11 @@ def first_with(connection: Connection, fingerprint: str, journal_id: int, receiv
 
 def count_by_author(connection: Connection, author: str, since: datetime, outcome: Outcome | None = None) -> int:
     """How many mails of this author were received since then, of one outcome or of any."""
-    query = select(func.count()).where(JOURNAL.c.author == author, JOURNAL.c.received_at > since)
-    if outcome is not None:
-        query = query.where(JOURNAL.c.outcome == outcome)
-    return connection.execute(query).scalar_one()
+    if outcome is None:
+        found = _COUNT_BY_AUTHOR.all(connection, author=author, since=since)
+    else:
+        found = _COUNT_BY_AUTHOR_OUTCOME.all(connection, author=author, since=since, outcome=outcome)
+    return int(found[0][0])
 
 
 def raw_bytes(connection: Connection, journal_id: int) -> bytes | None:

@@ -6,29 +6,35 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, select, update
 
 from store import fast
+from store.query import Query
 from store.tables import ACCESS_LINK, ONE_USE
+
+
+def _newest(person: Column[Any]) -> Query:
+    c = ACCESS_LINK.c
+    of_person = select(ACCESS_LINK).where(c.ticket_id == bindparam("ticket_id"), person == bindparam("person_id"))
+    return Query(of_person.where(c.revoked_at.is_(None)).order_by(c.id.desc()).limit(1))
+
+
+_NEWEST_OF_CONTACT = _newest(ACCESS_LINK.c.contact_id)
+_NEWEST_OF_AGENT = _newest(ACCESS_LINK.c.agent_id)
 
 
 def add(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert access links."""
-    fast.insert(connection, ACCESS_LINK, rows)
+    fast.add(connection, ACCESS_LINK, rows)
 
 
 def newest(
     connection: Connection, ticket_id: int, *, contact_id: int | None = None, agent_id: int | None = None
 ) -> Row[Any] | None:
     """The newest link of a contact (or an agent) to a ticket that was not revoked."""
-    c = ACCESS_LINK.c
-    person = c.contact_id == contact_id if agent_id is None else c.agent_id == agent_id
-    return connection.execute(
-        select(ACCESS_LINK)
-        .where(c.ticket_id == ticket_id, person, c.revoked_at.is_(None))
-        .order_by(c.id.desc())
-        .limit(1)
-    ).first()
+    if agent_id is not None:
+        return _NEWEST_OF_AGENT.first(connection, ticket_id=ticket_id, person_id=agent_id)
+    return _NEWEST_OF_CONTACT.first(connection, ticket_id=ticket_id, person_id=contact_id)
 
 
 def by_digest(connection: Connection, digest: str) -> Row[Any] | None:
@@ -61,7 +67,7 @@ def revoke(connection: Connection, ticket_id: int, now: datetime) -> int:
 
 def add_one_use(connection: Connection, row: dict[str, Any]) -> None:
     """Insert a one-use link."""
-    fast.insert(connection, ONE_USE, [row])
+    fast.add(connection, ONE_USE, [row])
 
 
 def one_use(connection: Connection, digest: str) -> Row[Any] | None:

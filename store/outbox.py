@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 
 from store import fast
 from store.claims import claim as claim_rows
 from store.errors import LostLease
+from store.query import Query
 from store.tables import OUTBOX
 from store.vocabulary import Notice, OutboxState
 
 _OPEN = (OutboxState.WAITING, OutboxState.SENDING)
+_SENT = (
+    select(func.count().label("mails"))
+    .select_from(OUTBOX)
+    .where(OUTBOX.c.notice.in_(bindparam("notices", expanding=True)), OUTBOX.c.created_at > bindparam("since"))
+)
+_COUNT_SENT = Query(_SENT)
+_COUNT_SENT_TO = Query(_SENT.where(OUTBOX.c.recipient == bindparam("recipient")))
 
 
 def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert mails to be sent; every row has the same columns."""
-    if rows:
-        fast.insert(connection, OUTBOX, rows)
+    fast.add(connection, OUTBOX, rows)
 
 
 def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
@@ -41,8 +48,15 @@ def rendered(connection: Connection, rows: Sequence[tuple[int, bytes | None, str
             "first_try_at": now,
             "state": str(OutboxState.SENDING),
         }
-        if fast.update(connection, OUTBOX, changes, {"id": row_id, "lease_owner": owner}) != 1:
+        fast.change(connection, OUTBOX, changes, {"id": row_id, "lease_owner": owner}, _one_of(owner, row_id))
+
+
+def _one_of(owner: str, row_id: int) -> Callable[[int], None]:
+    def counted(rows: int) -> None:
+        if rows != 1:
             raise LostLease(f"outbox {row_id} was taken over while {owner} held it")
+
+    return counted
 
 
 def settle(connection: Connection, row_id: int, owner: str | None, **values: Any) -> bool:
@@ -85,10 +99,10 @@ def of_ticket(connection: Connection, ticket_id: int) -> list[Row[Any]]:
 
 def count_sent(connection: Connection, notices: Sequence[str], since: datetime, recipient: str | None = None) -> int:
     """How many of these notices were written since then, to one address or to all."""
-    query = select(func.count()).where(OUTBOX.c.notice.in_(notices), OUTBOX.c.created_at > since)
-    if recipient is not None:
-        query = query.where(OUTBOX.c.recipient == recipient)
-    return connection.execute(query).scalar_one()
+    named = list(notices)
+    if recipient is None:
+        return int(_COUNT_SENT.all(connection, notices=named, since=since)[0][0])
+    return int(_COUNT_SENT_TO.all(connection, notices=named, since=since, recipient=recipient)[0][0])
 
 
 def acknowledged(connection: Connection, recipient: str, since: datetime) -> set[int]:

@@ -6,20 +6,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from store import fast
+from store.query import Query
 from store.tables import AGENT, BRANCH, CONTACT, CONTACT_ADDRESS, ORGANISATION, PARTICIPANT
+
+_BY_ADDRESS = Query(select(CONTACT).where(CONTACT.c.address == bindparam("address")))
+_BY_OTHER_ADDRESS = Query(
+    select(CONTACT)
+    .select_from(CONTACT.join(CONTACT_ADDRESS, CONTACT_ADDRESS.c.contact_id == CONTACT.c.id))
+    .where(CONTACT_ADDRESS.c.address == bindparam("address"))
+)
+_DOMAINS = Query(select(ORGANISATION.c.id, ORGANISATION.c.domains))
+_AGENTS = Query(select(AGENT).order_by(AGENT.c.address))
+_ACTIVE_AGENTS = Query(select(AGENT).where(AGENT.c.active).order_by(AGENT.c.address))
 
 
 def contact_by_address(connection: Connection, address: str) -> Row[Any] | None:
     """The contact with exactly this (normalised) address, be it the main one or another."""
-    found = connection.execute(select(CONTACT).where(CONTACT.c.address == address)).first()
-    if found is not None:
-        return found
-    c = CONTACT_ADDRESS.c
-    joined = CONTACT.join(CONTACT_ADDRESS, c.contact_id == CONTACT.c.id)
-    return connection.execute(select(CONTACT).select_from(joined).where(c.address == address)).first()
+    return _BY_ADDRESS.first(connection, address=address) or _BY_OTHER_ADDRESS.first(connection, address=address)
 
 
 def more_addresses(connection: Connection, contact_id: int) -> tuple[str, ...]:
@@ -63,7 +69,7 @@ def contact_for(
         "created_at": now,
         "verified_at": None,
     }
-    fast.insert(connection, CONTACT, [row], or_nothing=True)
+    fast.add(connection, CONTACT, [row], or_nothing=True)
     made = contact_by_address(connection, address)
     if made is None:
         raise LookupError(f"contact {new_id} vanished while it was made")
@@ -78,7 +84,7 @@ def change_contact(connection: Connection, contact_id: int, **values: Any) -> No
 def organisation_of(connection: Connection, address: str) -> int | None:
     """The organisation that has the address's domain, if any."""
     domain = address.rpartition("@")[2]
-    for row in connection.execute(select(ORGANISATION.c.id, ORGANISATION.c.domains)):
+    for row in _DOMAINS.all(connection):
         if domain in row.domains:
             found: int = row.id
             return found
@@ -99,8 +105,7 @@ def contacts(connection: Connection, limit: int = 200) -> list[Row[Any]]:
 
 def agents(connection: Connection, *, active_only: bool = True) -> list[Row[Any]]:
     """Agents by address."""
-    query = select(AGENT).order_by(AGENT.c.address)
-    return list(connection.execute(query.where(AGENT.c.active) if active_only else query))
+    return (_ACTIVE_AGENTS if active_only else _AGENTS).all(connection)
 
 
 def agent_by_address(connection: Connection, address: str) -> Row[Any] | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select, update
 
-from store import fast
+from store import direct, fast
+from store.query import Query
 from store.tables import (
     AGENT,
     ATTACHMENT,
@@ -35,23 +36,23 @@ _NEXT_NUMBER = "UPDATE counter SET value = value + 1 WHERE name = 'ticket' RETUR
 def next_number(connection: Connection) -> int:
     """The next ticket number. On PostgreSQL a sequence, so numbers may have gaps and nobody waits for a commit."""
     if not is_sqlite(connection):
-        number: int = connection.execute(text("SELECT nextval('ticket_number')")).scalar_one()
+        number: int = direct.run(connection, "SELECT nextval('ticket_number')", ()).fetchone()[0]
         return number
-    taken = connection.exec_driver_sql(_NEXT_NUMBER).scalar()
+    taken = direct.run(connection, _NEXT_NUMBER, ()).fetchone()
     if taken is None:
         fast.insert(connection, COUNTER, [{"name": "ticket", "value": 1}])
         return 1
-    return int(taken)
+    return int(taken[0])
 
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
     """Insert a ticket."""
-    fast.insert(connection, TICKET, [row])
+    fast.add(connection, TICKET, [row])
 
 
 def change(connection: Connection, ticket_id: int, **values: Any) -> None:
     """Change columns of a ticket."""
-    fast.update(connection, TICKET, values, {"id": ticket_id})
+    fast.change(connection, TICKET, values, {"id": ticket_id})
 
 
 def _with_people() -> Select[Any]:
@@ -72,15 +73,58 @@ def _with_people() -> Select[Any]:
     )
 
 
+def _list(name: str) -> Any:
+    return bindparam(name, expanding=True)
+
+
+_BY_IDS = Query(_with_people().where(TICKET.c.id.in_(_list("ids"))).order_by(TICKET.c.number))
+_LOCKED = Query(_with_people().where(TICKET.c.id.in_(_list("ids"))).order_by(TICKET.c.number), lock=TICKET)
+_BY_NUMBERS = Query(select(TICKET.c.number, TICKET.c.id).where(TICKET.c.number.in_(_list("numbers"))))
+_BY_KEYS = Query(select(TICKET.c.key, TICKET.c.id).where(TICKET.c.key.in_(_list("keys"))))
+_BY_MESSAGE_IDS = Query(
+    select(MESSAGE_REFERENCE.c.message_id, MESSAGE_REFERENCE.c.ticket_id, MESSAGE_REFERENCE.c.awaited).where(
+        MESSAGE_REFERENCE.c.message_id.in_(_list("message_ids"))
+    )
+)
+_PUBLIC = (COMMENT.c.ticket_id == bindparam("ticket_id"), COMMENT.c.kind == str(CommentKind.COMMENT))
+_LAST_MESSAGE_IDS = Query(
+    select(COMMENT.c.message_id)
+    .where(*_PUBLIC, COMMENT.c.role == str(Role.CUSTOMER), COMMENT.c.message_id.is_not(None))
+    .order_by(COMMENT.c.id.desc())
+    .limit(bindparam("most"))
+)
+_COMMENT = Query(select(COMMENT).where(COMMENT.c.id == bindparam("comment_id")))
+_LAST_PUBLIC = Query(
+    select(COMMENT)
+    .where(*_PUBLIC, COMMENT.c.role == bindparam("role"), COMMENT.c.id < bindparam("before"))
+    .order_by(COMMENT.c.id.desc())
+    .limit(1)
+)
+_ATTACHMENTS = Query(
+    select(ATTACHMENT).where(ATTACHMENT.c.comment_id.in_(_list("comment_ids"))).order_by(ATTACHMENT.c.id)
+)
+_PARTICIPANTS = Query(
+    select(
+        *(PARTICIPANT.c[name] for name in ("ticket_id", "contact_id", "contributes", "told")),
+        *(CONTACT.c[name] for name in ("name", "address", "language")),
+    )
+    .select_from(PARTICIPANT.join(CONTACT, CONTACT.c.id == PARTICIPANT.c.contact_id))
+    .where(PARTICIPANT.c.ticket_id.in_(_list("ticket_ids")), CONTACT.c.active)
+    .order_by(PARTICIPANT.c.added_at)
+)
+_MAY_COMMENT = Query(
+    select(TICKET_ADDRESS.c.ticket_id, TICKET_ADDRESS.c.address).where(
+        TICKET_ADDRESS.c.ticket_id.in_(_list("ticket_ids"))
+    )
+)
+
+
 def by_ids(connection: Connection, ids: Iterable[int], *, lock: bool = False) -> list[Row[Any]]:
     """The tickets with their requester's and agent's names, in number order; locked until commit when asked."""
     wanted = sorted(set(ids))
     if not wanted:
         return []
-    query = _with_people().where(TICKET.c.id.in_(wanted)).order_by(TICKET.c.number)
-    if lock and not is_sqlite(connection):
-        query = query.with_for_update(of=TICKET)
-    return list(connection.execute(query))
+    return (_LOCKED if lock else _BY_IDS).all(connection, ids=wanted)
 
 
 def by_key(connection: Connection, key: str, *, lock: bool = False) -> Row[Any] | None:
@@ -95,25 +139,22 @@ def ids_by_numbers(connection: Connection, numbers: Sequence[int]) -> dict[int, 
     """Ticket ids by number, of those that exist."""
     if not numbers:
         return {}
-    rows = connection.execute(select(TICKET.c.number, TICKET.c.id).where(TICKET.c.number.in_(numbers)))
-    return {row[0]: row[1] for row in rows}
+    return {row.number: row.id for row in _BY_NUMBERS.all(connection, numbers=list(numbers))}
 
 
 def ids_by_keys(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
     """Ticket ids by key, of those that exist."""
     if not keys:
         return {}
-    rows = connection.execute(select(TICKET.c.key, TICKET.c.id).where(TICKET.c.key.in_(keys)))
-    return {row[0]: row[1] for row in rows}
+    return {row.key: row.id for row in _BY_KEYS.all(connection, keys=list(keys))}
 
 
 def ids_by_message_ids(connection: Connection, message_ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
     """(ticket id, whether the mail itself is awaited) by Message-ID, of those known."""
     if not message_ids:
         return {}
-    c = MESSAGE_REFERENCE.c
-    rows = connection.execute(select(c.message_id, c.ticket_id, c.awaited).where(c.message_id.in_(message_ids)))
-    return {row[0]: (row[1], row[2]) for row in rows}
+    rows = _BY_MESSAGE_IDS.all(connection, message_ids=list(message_ids))
+    return {row.message_id: (row.ticket_id, row.awaited) for row in rows}
 
 
 def remember_message_ids(connection: Connection, ticket_id: int, ids: Iterable[str], *, awaited: bool = False) -> None:
@@ -122,41 +163,29 @@ def remember_message_ids(connection: Connection, ticket_id: int, ids: Iterable[s
     awaited: the mails themselves have not come, only one that answers them.
     """
     rows = [{"message_id": i, "ticket_id": ticket_id, "awaited": awaited} for i in dict.fromkeys(ids) if i]
-    fast.insert(connection, MESSAGE_REFERENCE, rows, or_nothing=True)
+    fast.add(connection, MESSAGE_REFERENCE, rows, or_nothing=True)
 
 
 def message_came(connection: Connection, message_id: str) -> None:
     """The mail with that Message-ID is there: another one with the same id is a mail of its own."""
-    fast.update(connection, MESSAGE_REFERENCE, {"awaited": False}, {"message_id": message_id})
+    fast.change(connection, MESSAGE_REFERENCE, {"awaited": False}, {"message_id": message_id})
 
 
 def last_message_ids(connection: Connection, ticket_id: int, limit: int) -> list[str]:
     """Message-IDs of the customers' comments that came by mail, newest first: those that customers can have seen."""
-    c = COMMENT.c
-    rows = connection.execute(
-        select(c.message_id)
-        .where(
-            c.ticket_id == ticket_id,
-            c.kind == CommentKind.COMMENT,
-            c.role == Role.CUSTOMER,
-            c.message_id.is_not(None),
-        )
-        .order_by(c.id.desc())
-        .limit(limit)
-    )
-    return [row[0] for row in rows]
+    return [row[0] for row in _LAST_MESSAGE_IDS.all(connection, ticket_id=ticket_id, most=limit)]
 
 
 def add_comment(connection: Connection, row: dict[str, Any], attachments: Sequence[dict[str, Any]]) -> None:
     """Insert a comment with its attachments; the blobs are on disk already, their rows are made here."""
-    fast.insert(connection, COMMENT, [row])
+    fast.add(connection, COMMENT, [row])
     if attachments:
         blobs = {
             a["sha256"]: {"sha256": a["sha256"], "size_bytes": a["size_bytes"], "created_at": row["created_at"]}
             for a in attachments
         }
-        fast.insert(connection, BLOB, list(blobs.values()), or_nothing=True)
-        fast.insert(connection, ATTACHMENT, attachments)
+        fast.add(connection, BLOB, list(blobs.values()), or_nothing=True)
+        fast.add(connection, ATTACHMENT, attachments)
 
 
 def change_comment(connection: Connection, comment_id: int, **values: Any) -> None:
@@ -181,7 +210,7 @@ def count_comments(connection: Connection, ticket_id: int, since: datetime) -> i
 
 def comment(connection: Connection, comment_id: int) -> Row[Any] | None:
     """One comment."""
-    return connection.execute(select(COMMENT).where(COMMENT.c.id == comment_id)).first()
+    return _COMMENT.first(connection, comment_id=comment_id)
 
 
 def note_of_mail(connection: Connection, journal_id: int) -> int | None:
@@ -194,13 +223,7 @@ def note_of_mail(connection: Connection, journal_id: int) -> int | None:
 
 def last_public_comment(connection: Connection, ticket_id: int, role: Role, before: int) -> Row[Any] | None:
     """The newest public comment of that side that is older than comment `before`."""
-    c = COMMENT.c
-    return connection.execute(
-        select(COMMENT)
-        .where(c.ticket_id == ticket_id, c.kind == CommentKind.COMMENT, c.role == role, c.id < before)
-        .order_by(c.id.desc())
-        .limit(1)
-    ).first()
+    return _LAST_PUBLIC.first(connection, ticket_id=ticket_id, role=role, before=before)
 
 
 def public_before(connection: Connection, ticket_id: int, before: int, limit: int) -> list[Row[Any]]:
@@ -212,11 +235,7 @@ def public_before(connection: Connection, ticket_id: int, before: int, limit: in
 
 def attachments(connection: Connection, comment_ids: Sequence[int]) -> list[Row[Any]]:
     """The files of these comments, in order."""
-    if not comment_ids:
-        return []
-    return list(
-        connection.execute(select(ATTACHMENT).where(ATTACHMENT.c.comment_id.in_(comment_ids)).order_by(ATTACHMENT.c.id))
-    )
+    return _ATTACHMENTS.all(connection, comment_ids=list(comment_ids))
 
 
 def attachment(connection: Connection, ticket_id: int, attachment_id: int) -> Row[Any] | None:
@@ -277,8 +296,7 @@ def due_between(
 
 def add_event(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Append events; every row has the same columns."""
-    if rows:
-        fast.insert(connection, EVENT, rows)
+    fast.add(connection, EVENT, rows)
 
 
 def events(connection: Connection, ticket_id: int) -> list[Row[Any]]:
@@ -288,19 +306,7 @@ def events(connection: Connection, ticket_id: int) -> list[Row[Any]]:
 
 def participants(connection: Connection, ticket_ids: Sequence[int]) -> list[Row[Any]]:
     """(ticket_id, contact_id, contributes, told, name, address, language) of active participants."""
-    if not ticket_ids:
-        return []
-    p = PARTICIPANT.c
-    return list(
-        connection.execute(
-            select(
-                p.ticket_id, p.contact_id, p.contributes, p.told, CONTACT.c.name, CONTACT.c.address, CONTACT.c.language
-            )
-            .select_from(PARTICIPANT.join(CONTACT, CONTACT.c.id == p.contact_id))
-            .where(p.ticket_id.in_(ticket_ids), CONTACT.c.active)
-            .order_by(p.added_at)
-        )
-    )
+    return _PARTICIPANTS.all(connection, ticket_ids=list(ticket_ids))
 
 
 def shared_branches(connection: Connection, ticket_ids: Sequence[int]) -> list[tuple[int, int]]:
@@ -341,18 +347,13 @@ def of_people(
 
 def may_comment_addresses(connection: Connection, ticket_ids: Sequence[int]) -> list[tuple[int, str]]:
     """(ticket id, address) pairs from To and Cc of verified mails."""
-    if not ticket_ids:
-        return []
-    rows = connection.execute(
-        select(TICKET_ADDRESS.c.ticket_id, TICKET_ADDRESS.c.address).where(TICKET_ADDRESS.c.ticket_id.in_(ticket_ids))
-    )
-    return [(row[0], row[1]) for row in rows]
+    return [(row.ticket_id, row.address) for row in _MAY_COMMENT.all(connection, ticket_ids=list(ticket_ids))]
 
 
 def allow_addresses(connection: Connection, ticket_id: int, addresses: Iterable[str]) -> None:
     """Let these addresses comment on the ticket."""
     rows = [{"ticket_id": ticket_id, "address": a} for a in dict.fromkeys(addresses)]
-    fast.insert(connection, TICKET_ADDRESS, rows, or_nothing=True)
+    fast.add(connection, TICKET_ADDRESS, rows, or_nothing=True)
 
 
 def listing(

@@ -16,8 +16,7 @@ from store.vocabulary import TimerState
 
 def arm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert due times."""
-    if rows:
-        fast.insert(connection, TIMER, rows)
+    fast.add(connection, TIMER, rows)
 
 
 def cancel(connection: Connection, ticket_id: int, now: datetime) -> int:

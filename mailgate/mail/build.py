@@ -257,8 +257,14 @@ def _file(item: OutFile) -> bytes:
     ]
     if item.content_id:
         lines.append(f"Content-ID: {_bracketed(item.content_id)}")
-    body = base64.encodebytes(item.content).replace(b"\n", b"\r\n")
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + body
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + _base64(item.content)
+
+
+def _base64(content: bytes) -> bytes:
+    """Lines of 76 columns (RFC 2045 §6.8). Encoded in one go and cut: `base64.encodebytes` works line by line."""
+    encoded = binascii.b2a_base64(content, newline=False)
+    lines = [encoded[start : start + _LINE] for start in range(0, len(encoded), _LINE)]
+    return b"\r\n".join([*lines, b""])
 
 
 def _filename(name: str) -> str:

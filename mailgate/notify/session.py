@@ -4,7 +4,7 @@ smtplib waits for each piece of a reply anew and takes replies of any length; he
 and what is no reply at all ends the session. Leftover bytes after STARTTLS or before a command are a relay that speaks
 out of turn (or someone in between): the session ends rather than reading an answer that was not given to us.
 Everything that goes wrong before a mail is under way is `SessionFailed`; a later try helps.
-Sources: RFC 5321 §4.2, RFC 5321 §4.5.3.2, RFC 3207 §4.2, RFC 4954 §4, RFC 1870 §4.
+Sources: RFC 5321 §4.2, RFC 5321 §4.5.3.2, RFC 3207 §4.2, RFC 4954 §4, RFC 1870 §4, RFC 2920 §3.1.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
@@ -143,6 +144,30 @@ class Session:
                 self._smtp.sock.settimeout(seconds)
             self._smtp.command_encoding = "utf-8"
             return reply_of(*self._smtp.docmd(verb, arguments))
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise SessionFailed(f"at {verb}: {error}") from None
+
+    def tell(self, commands: Sequence[str], seconds: float) -> None:
+        """Several commands in one go (RFC 2920); `answer` then gives their replies, one after the other.
+
+        For a relay that offers PIPELINING only. Raises SessionFailed when they cannot be sent.
+        """
+        text = "\r\n".join(commands)
+        try:
+            if self._smtp.unread:
+                raise smtplib.SMTPServerDisconnected("the relay spoke out of turn")
+            if text.count("\r") != len(commands) - 1 or text.count("\n") != len(commands) - 1:
+                raise ValueError("a line end inside a command")
+            if self._smtp.sock is not None:
+                self._smtp.sock.settimeout(seconds)
+            self._smtp.send(f"{text}\r\n".encode())
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise SessionFailed(f"at {commands[0][:4]}: {error}") from None
+
+    def answer(self, verb: str) -> Reply:
+        """The reply to the next of the commands that were told. Raises SessionFailed as `ask`."""
+        try:
+            return reply_of(*self._smtp.getreply())
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise SessionFailed(f"at {verb}: {error}") from None
 

@@ -5,7 +5,7 @@ means the relay took responsibility (250 after the final dot). An outcome that i
 at least once, with the same bytes and Message-ID at every try. A fault of the connection (greeting, EHLO, TLS, AUTH) is
 never the mail's fault: it is deferred whatever the code, because a relay set up wrongly must not fail a day's mail.
 TLS that was asked for is never gone without. Safe between threads; blocking. One stuck mail holds one connection.
-Sources: RFC 5321 §4.2, RFC 5321 §4.5.3.2, RFC 1870 §6, RFC 3207 §4.2, RFC 6531 §3.5, RFC 3463.
+Sources: RFC 5321 §4.2, RFC 5321 §4.5.3.2, RFC 2920 §3.1, RFC 1870 §6, RFC 3207 §4.2, RFC 6531 §3.5, RFC 3463.
 """
 
 from __future__ import annotations
@@ -184,13 +184,44 @@ class Relay:
     def _speak(self, session: Session, mail_from: str, rcpt_to: str, data: bytes) -> DeliveryResult:
         sender, recipient, options = _envelope(session, mail_from, rcpt_to, data)
         command, large = self.settings.command_seconds, self.settings.data_seconds
-        _want(session.ask("MAIL", f"FROM:<{sender}>{options}", command), 250)
-        session.past_mail = True
-        _want(session.ask("RCPT", f"TO:<{recipient}>", command), 250)
-        _want(session.ask("DATA", "", command), 354)
+        mail, rcpt = f"FROM:<{sender}>{options}", f"TO:<{recipient}>"
+        if session.offers("pipelining"):
+            _begin_at_once(session, mail, rcpt, command)
+        else:
+            _want(session.ask("MAIL", mail, command), 250)
+            session.past_mail = True
+            _want(session.ask("RCPT", rcpt, command), 250)
+            _want(session.ask("DATA", "", command), 354)
         reply = session.hand_over(stuff(data), large)
         _want(reply, 250)
         return DeliveryResult("accepted", reply.code, reply.enhanced, reply.text, self.name)
+
+
+def _begin_at_once(session: Session, mail: str, rcpt: str, seconds: float) -> None:
+    """MAIL, RCPT and DATA in one go: one turn on the wire instead of three. Raises _Over for the first that fails.
+
+    All replies are read, so that the next command gets its own. A relay that says 354 although it refused the mail
+    waits for data that will not come: the session ends (RFC 2920 §3.1).
+    """
+    session.tell([f"MAIL {mail}", f"RCPT {rcpt}", "DATA"], seconds)
+    over: _Over | None = None
+    for verb, code in (("MAIL", 250), ("RCPT", 250), ("DATA", 354)):
+        try:
+            _want(session.answer(verb), code)
+        except SessionFailed:
+            if over is None:
+                raise
+            over.alive = False
+            break
+        except _Over as refused:
+            over = over or refused
+            over.alive = over.alive and refused.alive
+        else:
+            session.past_mail = session.past_mail or over is None
+            if over is not None and verb == "DATA":
+                over.alive = False
+    if over is not None:
+        raise over
 
 
 def _envelope(session: Session, mail_from: str, rcpt_to: str, data: bytes) -> tuple[str, str, str]:

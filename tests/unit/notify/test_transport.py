@@ -24,6 +24,8 @@ from tests.integration.machine import wait_until
 from tests.unit.notify.scripted import DROP, HANG, ScriptedRelay
 
 MAIL = b"Subject: hi\r\n\r\nhello\r\n"
+PIPELINING = {"EHLO": b"250-relay.test\r\n250-PIPELINING\r\n250 SIZE 1000000\r\n"}
+NO_RECIPIENTS = b"554 5.5.1 no valid recipients\r\n"
 FAST = {"connect_seconds": 2.0, "command_seconds": 2.0, "data_seconds": 2.0}
 Send = Callable[..., DeliveryResult]
 
@@ -68,6 +70,7 @@ def test_null_sender_and_bytes_put_right(to: Callable[..., Relay]) -> None:
         assert server.mails == [b"..A: b\r\n\r\nx\r\n..y\r\n...z\r\n..\r\n"]
 
 
+@pytest.mark.parametrize("talk", [{}, PIPELINING], ids=["one by one", "pipelining"])
 @pytest.mark.parametrize(
     ("stage", "reply", "state", "code", "enhanced"),
     [
@@ -87,9 +90,9 @@ def test_null_sender_and_bytes_put_right(to: Callable[..., Relay]) -> None:
     ],
 )
 def test_a_reply_at_each_stage(
-    to: Callable[..., Relay], stage: str, reply: bytes, state: str, code: int, enhanced: str
+    to: Callable[..., Relay], talk: dict[str, bytes], stage: str, reply: bytes, state: str, code: int, enhanced: str
 ) -> None:
-    with ScriptedRelay({stage: reply}) as server:
+    with ScriptedRelay({**talk, stage: reply}) as server:
         result = send(to(server))
     assert (result.state, result.code, result.enhanced) == (state, code, enhanced)
 
@@ -104,6 +107,46 @@ def test_silence_drops_and_garbage_are_tried_again(to: Callable[..., Relay], sta
     assert result.text
     if stage == "." and mood in (DROP, HANG):
         assert "not known" in result.text
+
+
+@pytest.mark.parametrize("mood", [DROP, HANG, b"hello there\r\n"])
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "."])
+def test_silence_drops_and_garbage_in_a_pipeline(to: Callable[..., Relay], stage: str, mood: Any) -> None:
+    with ScriptedRelay({**PIPELINING, stage: mood}) as server:
+        result = send(to(server, command_seconds=0.3, data_seconds=0.3))
+    assert result.state == "deferred"
+
+
+def test_a_pipeline_is_one_turn_and_survives_a_refusal(to: Callable[..., Relay]) -> None:
+    with ScriptedRelay({**PIPELINING}) as server:
+        relay = to(server)
+        assert send(relay).state == "accepted"
+        server.scripts[0] |= {"RCPT": b"550 5.1.1 no such user\r\n", "DATA": NO_RECIPIENTS}
+        result = send(relay)
+        assert (result.state, result.code) == ("failed", 550)
+        server.scripts[0] |= {"RCPT": b"250 Ok\r\n", "DATA": b"354 go on\r\n"}
+        assert send(relay).state == "accepted"
+        assert len(server.heard) == 1
+        assert server.mails == [MAIL, MAIL]
+
+
+def test_a_relay_that_wants_data_for_nobody_is_left(to: Callable[..., Relay]) -> None:
+    """354 although the only recipient was refused: nothing is said, so that nothing can be taken."""
+    with ScriptedRelay({**PIPELINING, "RCPT": b"550 5.1.1 no such user\r\n"}, PIPELINING) as server:
+        relay = to(server)
+        assert send(relay).state == "failed"
+        assert send(relay).state == "accepted"
+        assert len(server.heard) == 2
+        assert server.mails == [MAIL]
+
+
+def test_a_rested_pipeline_that_died_costs_nothing(to: Callable[..., Relay]) -> None:
+    with ScriptedRelay({**PIPELINING}, PIPELINING) as server:
+        relay = to(server)
+        assert send(relay).state == "accepted"
+        server.scripts[0]["MAIL"] = b"421 4.4.2 idle for too long\r\n"
+        assert send(relay).state == "accepted"
+        assert len(server.heard) == 2
 
 
 def test_a_reply_that_drips_has_one_deadline(to: Callable[..., Relay]) -> None:
