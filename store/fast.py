@@ -12,7 +12,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Dialect, String, Table
+from sqlmodel import AutoString
 
 from store import direct
 
@@ -71,7 +72,10 @@ class _Bound:
 
     def bind(self, table: Table, name: str) -> Bind | None:
         """The function for a column, or None where the value goes as it is. Raises KeyError for no such column."""
-        found: Bind | None = table.columns[name].type.dialect_impl(self._dialect).bind_processor(self._dialect)
+        kind = table.columns[name].type
+        if isinstance(kind, (String, AutoString)):
+            return None  # SQLModel's asks about each value again what no driver needs to know
+        found: Bind | None = kind.dialect_impl(self._dialect).bind_processor(self._dialect)
         return found
 
 

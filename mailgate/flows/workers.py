@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from mailgate import log
+from mailgate.allocator import keep_freed_memory
 from mailgate.errors import MailgateError
 from mailgate.mail.limits import MIB
 
@@ -186,6 +187,7 @@ def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    keep_freed_memory()
     toolbox = make()
     _bound_memory(memory_bytes)
     pipe.send("ready")

@@ -21,6 +21,7 @@ import uvicorn
 from sqlalchemy import Connection
 
 from mailgate import log
+from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, NodeSlot, open_hooks, open_house, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, timers
@@ -68,6 +69,7 @@ class Options:
 def run(settings: Settings, options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises MailgateError for what keeps it from starting."""
     os.umask(0o077)
+    keep_freed_memory()
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         slot = NodeSlot(settings.data, only_one=settings.is_sqlite)
