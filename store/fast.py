@@ -116,6 +116,19 @@ def add(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *,
         direct.later(connection, plan.for_rows(len(part)), tuple(chain.from_iterable(part)))
 
 
+def new_of(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], column: str) -> list[Any]:
+    """Insert rows, and leave out those whose key is there already; `column` of those that went in."""
+    if not rows:
+        return []
+    dialect = connection.dialect
+    plan = _plan(table, dialect.name, dialect.driver, _bound_of(dialect), True, tuple(rows[0]))
+    new: list[Any] = []
+    for part in _in_powers_of_two([plan.values(row) for row in rows]):
+        sql = f'{plan.for_rows(len(part))} RETURNING "{column}"'
+        new += [row[0] for row in direct.run(connection, sql, tuple(chain.from_iterable(part))).fetchall()]
+    return new
+
+
 def _count(connection: Connection, sql: str, values: tuple[Any, ...]) -> int:
     found: int = direct.run(connection, sql, values).rowcount
     return found

@@ -196,6 +196,15 @@ def failed(
     )
 
 
+def first_of_all(connection: Connection, mails: Sequence[tuple[int, str, datetime]]) -> frozenset[int]:
+    """Of (journal id, fingerprint, received_at) the ids whose fingerprint nobody has had: each is remembered as first.
+
+    The others may be duplicates, and `first_with` tells of what. One statement for a whole batch.
+    """
+    rows = [{"fingerprint": mark, "journal_id": row_id, "received_at": at} for row_id, mark, at in mails]
+    return frozenset(fast.new_of(connection, SEEN, rows, "journal_id"))
+
+
 def first_with(connection: Connection, fingerprint: str, journal_id: int, received_at: datetime, bare: bool) -> int:
     """The id of the first journal row with this fingerprint in the window: `journal_id` itself when it is new.
 

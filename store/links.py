@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, bindparam, select, update
 
 from store import fast
-from store.query import Query
+from store.query import Command, Query
 from store.tables import ACCESS_LINK, ONE_USE
 
 
@@ -19,6 +19,12 @@ def _newest(person: Column[Any]) -> Query:
     return Query(of_person.where(c.revoked_at.is_(None)).order_by(c.id.desc()).limit(1))
 
 
+_EXTEND = Command(
+    update(ACCESS_LINK)
+    .where(ACCESS_LINK.c.ticket_id == bindparam("ticket"), ACCESS_LINK.c.revoked_at.is_(None))
+    .where(ACCESS_LINK.c.expires_at > bindparam("now"), ACCESS_LINK.c.expires_at < bindparam("until"))
+    .values(expires_at=bindparam("until"))
+)
 _NEWEST_OF_CONTACT = _newest(ACCESS_LINK.c.contact_id)
 _NEWEST_OF_AGENT = _newest(ACCESS_LINK.c.agent_id)
 
@@ -49,12 +55,7 @@ def by_id(connection: Connection, link_id: int) -> Row[Any] | None:
 
 def extend(connection: Connection, ticket_id: int, now: datetime, expires_at: datetime) -> None:
     """The ticket was active: its links that still open live on until then."""
-    c = ACCESS_LINK.c
-    connection.execute(
-        update(ACCESS_LINK)
-        .where(c.ticket_id == ticket_id, c.revoked_at.is_(None), c.expires_at > now, c.expires_at < expires_at)
-        .values(expires_at=expires_at)
-    )
+    _EXTEND.later(connection, ticket=ticket_id, now=now, until=expires_at)
 
 
 def revoke(connection: Connection, ticket_id: int, now: datetime) -> int:

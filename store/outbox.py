@@ -66,6 +66,14 @@ def settle(connection: Connection, row_id: int, owner: str | None, **values: Any
     return fast.update(connection, OUTBOX, changes, {"id": row_id, **ours}) == 1
 
 
+def accepted(connection: Connection, row_id: int, owner: str, lost: Callable[[], None], **values: Any) -> None:
+    """As `settle` for a mail that left. lost: called when the row was taken over meanwhile."""
+    changes = {"lease_owner": None, "lease_until": None, **values}
+    fast.change(
+        connection, OUTBOX, changes, {"id": row_id, "lease_owner": owner}, lambda rows: None if rows else lost()
+    )
+
+
 def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
     """One outgoing mail."""
     return connection.execute(select(OUTBOX).where(OUTBOX.c.id == row_id)).first()

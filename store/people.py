@@ -18,6 +18,7 @@ _BY_OTHER_ADDRESS = Query(
     .select_from(CONTACT.join(CONTACT_ADDRESS, CONTACT_ADDRESS.c.contact_id == CONTACT.c.id))
     .where(CONTACT_ADDRESS.c.address == bindparam("address"))
 )
+_BY_ADDRESSES = Query(select(CONTACT).where(CONTACT.c.address.in_(bindparam("addresses", expanding=True))))
 _DOMAINS = Query(select(ORGANISATION.c.id, ORGANISATION.c.domains))
 _AGENTS = Query(select(AGENT).order_by(AGENT.c.address))
 _ACTIVE_AGENTS = Query(select(AGENT).where(AGENT.c.active).order_by(AGENT.c.address))
@@ -43,6 +44,11 @@ def put_addresses(connection: Connection, contact_id: int, addresses: Sequence[s
     rows = [{"address": a, "contact_id": contact_id, "added_at": now} for a in addresses if a not in old]
     if rows:
         fast.insert(connection, CONTACT_ADDRESS, rows)
+
+
+def contacts_by_addresses(connection: Connection, addresses: Sequence[str]) -> list[Row[Any]]:
+    """The contacts with exactly these (normalised) addresses."""
+    return _BY_ADDRESSES.all(connection, addresses=list(addresses))
 
 
 def contact(connection: Connection, contact_id: int) -> Row[Any] | None:

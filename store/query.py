@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Row, Select
+from sqlalchemy import Connection, Dialect, Row, Select, Update
 from sqlalchemy.engine.result import SimpleResultMetaData
 
 from store import direct
@@ -37,30 +37,13 @@ class _Plan:
     mark: str
 
 
-class Query:
-    """A SELECT with named parameters (`bindparam`); a list is `column.in_(bindparam("names", expanding=True))`.
+class _Once:
+    """A statement that is compiled once for each database. locking: how it reads on PostgreSQL."""
 
-    lock: `FOR UPDATE` of this table on PostgreSQL; SQLite has its one writer.
-    """
-
-    def __init__(self, statement: Select[Any], *, lock: Any = None) -> None:
+    def __init__(self, statement: Any, locking: Any) -> None:
         self._statement = statement
-        self._locking = statement if lock is None else statement.with_for_update(of=lock)
+        self._locking = locking
         self._plans: dict[str, _Plan] = {}
-
-    def all(self, connection: Connection, **values: Any) -> list[Row[Any]]:
-        """All rows. An empty list as a value gives none."""
-        if any(value == [] for value in values.values()):
-            return []
-        plan = self._plan(connection.dialect)
-        sql, given = _filled(plan, values)
-        found = direct.run(connection, sql, given).fetchall()
-        meta = plan.metadata
-        return [Row(meta, plan.results, meta._key_to_index, row) for row in found]
-
-    def first(self, connection: Connection, **values: Any) -> Row[Any] | None:
-        """The first row; None for none."""
-        return next(iter(self.all(connection, **values)), None)
 
     def _plan(self, dialect: Dialect) -> _Plan:
         found = self._plans.get(dialect.name)
@@ -77,7 +60,7 @@ class Query:
             convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
             if convert is not None:
                 binds[name] = convert
-        columns = list(self._statement.selected_columns)
+        columns = list(self._statement.selected_columns) if isinstance(self._statement, Select) else []
         results = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
         return _Plan(
             sql=str(compiled),
@@ -88,6 +71,41 @@ class Query:
             metadata=SimpleResultMetaData([str(column.key) for column in columns]),
             mark="%s" if postgres else "?",
         )
+
+
+class Command(_Once):
+    """An UPDATE with named parameters (`bindparam`) whose answer nobody needs; see `direct.later`."""
+
+    def __init__(self, statement: Update) -> None:
+        super().__init__(statement, statement)
+
+    def later(self, connection: Connection, **values: Any) -> None:
+        """Run it, at the latest before the next statement that is waited for."""
+        direct.later(connection, *_filled(self._plan(connection.dialect), values))
+
+
+class Query(_Once):
+    """A SELECT with named parameters (`bindparam`); a list is `column.in_(bindparam("names", expanding=True))`.
+
+    lock: `FOR UPDATE` of this table on PostgreSQL; SQLite has its one writer.
+    """
+
+    def __init__(self, statement: Select[Any], *, lock: Any = None) -> None:
+        super().__init__(statement, statement if lock is None else statement.with_for_update(of=lock))
+
+    def all(self, connection: Connection, **values: Any) -> list[Row[Any]]:
+        """All rows. An empty list as a value gives none."""
+        if any(value == [] for value in values.values()):
+            return []
+        plan = self._plan(connection.dialect)
+        sql, given = _filled(plan, values)
+        found = direct.run(connection, sql, given).fetchall()
+        meta = plan.metadata
+        return [Row(meta, plan.results, meta._key_to_index, row) for row in found]
+
+    def first(self, connection: Connection, **values: Any) -> Row[Any] | None:
+        """The first row; None for none."""
+        return next(iter(self.all(connection, **values)), None)
 
 
 def _filled(plan: _Plan, values: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:

@@ -94,6 +94,7 @@ _LAST_MESSAGE_IDS = Query(
     .limit(bindparam("most"))
 )
 _COMMENT = Query(select(COMMENT).where(COMMENT.c.id == bindparam("comment_id")))
+_COMMENTS = Query(select(COMMENT).where(COMMENT.c.id.in_(_list("comment_ids"))))
 _LAST_PUBLIC = Query(
     select(COMMENT)
     .where(*_PUBLIC, COMMENT.c.role == bindparam("role"), COMMENT.c.id < bindparam("before"))
@@ -211,6 +212,11 @@ def count_comments(connection: Connection, ticket_id: int, since: datetime) -> i
 def comment(connection: Connection, comment_id: int) -> Row[Any] | None:
     """One comment."""
     return _COMMENT.first(connection, comment_id=comment_id)
+
+
+def comments_by_ids(connection: Connection, comment_ids: Sequence[int]) -> list[Row[Any]]:
+    """These comments, in no order."""
+    return _COMMENTS.all(connection, comment_ids=list(comment_ids))
 
 
 def note_of_mail(connection: Connection, journal_id: int) -> int | None:

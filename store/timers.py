@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from store import fast
 from store.claims import claim as claim_rows
+from store.query import Command
 from store.tables import TIMER
 from store.vocabulary import TimerState
 
@@ -19,13 +20,16 @@ def arm(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     fast.add(connection, TIMER, rows)
 
 
-def cancel(connection: Connection, ticket_id: int, now: datetime) -> int:
-    """Cancel every armed timer of the ticket (its status was left); how many."""
-    return connection.execute(
-        update(TIMER)
-        .where(TIMER.c.ticket_id == ticket_id, TIMER.c.state == TimerState.ARMED)
-        .values(state=TimerState.CANCELLED, settled_at=now, lease_owner=None, lease_until=None)
-    ).rowcount
+_CANCEL = Command(
+    update(TIMER)
+    .where(TIMER.c.ticket_id == bindparam("ticket"), TIMER.c.state == str(TimerState.ARMED))
+    .values(state=str(TimerState.CANCELLED), settled_at=bindparam("now"), lease_owner=None, lease_until=None)
+)
+
+
+def cancel(connection: Connection, ticket_id: int, now: datetime) -> None:
+    """Cancel every armed timer of the ticket (its status was left)."""
+    _CANCEL.later(connection, ticket=ticket_id, now=now)
 
 
 def claim_due(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:

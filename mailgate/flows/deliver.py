@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailgate import log
 from mailgate.flows.reaching import count_failure
-from mailgate.flows.rendering import Rendered, RenderJob, job_of
+from mailgate.flows.rendering import Rendered, RenderJob, Told, job_of, told_by
 from mailgate.flows.site import Site
 from mailgate.flows.workers import Job
 from mailgate.links.tokens import ReplyIdentity, bounce_address, reply_address
@@ -69,7 +69,9 @@ def claim(site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any
 
     def work(connection: Connection) -> tuple[list[Row[Any]], dict[int, RenderJob | Exception]]:
         rows = outbox.claim(connection, owner, now, LEASE, limit)
-        return rows, {row.id: _job(connection, site, row, now) for row in rows if row.rendered_sha256 is None}
+        fresh = [row for row in rows if row.rendered_sha256 is None]
+        told = told_by(connection, fresh)
+        return rows, {row.id: _job(connection, site, row, now, told) for row in fresh}
 
     rows, jobs = site.writer.call(work)
     if not rows:
@@ -96,10 +98,10 @@ def claim(site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any
     ]
 
 
-def _job(connection: Connection, site: Site, row: Row[Any], now: datetime) -> RenderJob | Exception:
+def _job(connection: Connection, site: Site, row: Row[Any], now: datetime, told: Told) -> RenderJob | Exception:
     """What a worker needs, or why this one row cannot be made: it must not keep the others from leaving."""
     try:
-        return job_of(connection, site, row, now)
+        return job_of(connection, site, row, now, told)
     except SQLAlchemyError:  # of the database, not of the row
         raise
     except Exception as error:
@@ -170,12 +172,18 @@ def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> Non
             values |= {"state": str(OutboxState.SENDING), "next_attempt_at": again}
         except GiveUp:
             values |= {"state": str(OutboxState.FAILED), "settled_at": now, "answer": f"given up: {answer}"}
-    if not outbox.settle(connection, mail.id, owner, **values):
-        _LOG.warning("outgoing mail taken over by another node", outbox_id=mail.id)
+    if result.state == "accepted":
+        outbox.accepted(connection, mail.id, owner, lambda: _taken_over(mail), **values)
+    elif not outbox.settle(connection, mail.id, owner, **values):
+        _taken_over(mail)
         return
     _LOG.info("mail tried", outbox_id=mail.id, state=values["state"], code=result.code, attempts=attempts)
     if values["state"] == OutboxState.FAILED:
         _tell_failure(connection, site, mail.id, values["answer"])
+
+
+def _taken_over(mail: Outgoing) -> None:
+    _LOG.warning("outgoing mail taken over by another node", outbox_id=mail.id)
 
 
 def _tell_failure(connection: Connection, site: Site, outbox_id: int, answer: str) -> None:

@@ -6,7 +6,7 @@ author may use them is for `decide`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from mailgate.decide.author import who
+from mailgate.decide.decision import AddComment, Decision, OpenTicket
 from mailgate.decide.facts import (
     ActionFacts,
     AgentFacts,
@@ -36,6 +37,7 @@ from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.reading import Reading
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
+from mailgate.mail.addresses import normalise
 from mailgate.mail.forwarded import passed_on
 from mailgate.mail.message import Address, ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
@@ -52,6 +54,43 @@ class Batch:
 
     agents: tuple[AgentFacts, ...] | None = None
     organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
+    contacts: dict[str, Row[Any] | None] = field(default_factory=dict)
+    by_message_id: dict[str, tuple[int, bool] | None] = field(default_factory=dict)
+    new: frozenset[int] = frozenset()  # journal ids of mails that came for the first time
+
+    def read(self, connection: Connection, mails: Sequence[tuple[ClaimedMail, Reading]]) -> None:
+        """Ask once for all mails what each would ask for first."""
+        self.new = journal.first_of_all(
+            connection, [(mail.id, reading.message.fingerprint, mail.received_at) for mail, reading in mails]
+        )
+        addresses = {_author_address(mail, reading) for mail, reading in mails} - {""}
+        self.contacts = dict.fromkeys(addresses)
+        self.contacts |= {row.address: row for row in people.contacts_by_addresses(connection, sorted(addresses))}
+        ids = {i for _, reading in mails for i in (*_named_ids(reading), reading.message.message_id) if i}
+        self.by_message_id = dict.fromkeys(ids)
+        self.by_message_id |= tickets.ids_by_message_ids(connection, sorted(ids))
+
+    def forget(self, decision: Decision, reading: Reading) -> None:
+        """What this mail may have written is to be read anew by those behind it."""
+        for action in decision.actions:
+            if isinstance(action, OpenTicket):
+                self.contacts.pop(normalise(action.requester_address), None)
+            elif isinstance(action, AddComment):
+                self.contacts.pop(normalise(action.author_address), None)
+        for message_id in (reading.message.message_id, reading.message.in_reply_to):
+            self.by_message_id.pop(message_id or "", None)
+
+    def contact(self, connection: Connection, address: str) -> Row[Any] | None:
+        """The contact of an address."""
+        if address not in self.contacts:
+            return people.contact_by_address(connection, address)
+        return self.contacts[address]
+
+    def ids_by_message_ids(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
+        """As `tickets.ids_by_message_ids`."""
+        found = {i: self.by_message_id[i] for i in ids if i in self.by_message_id}
+        found |= tickets.ids_by_message_ids(connection, [i for i in ids if i not in found])
+        return {i: known for i, known in found.items() if known is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +108,12 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     message = reading.message
     delivered = _delivered(site, mail, reading)
     author = message.author
-    address = author.address if author else mail.mail_from
+    address = _author_address(mail, reading)
     agents = _agents(connection, batch)
     agent = next((a for a in agents if a.address == address), None)
-    contact = people.contact_by_address(connection, address) if address and agent is None else None
+    contact = batch.contact(connection, address) if address and agent is None else None
     bounce_identity = _bounce_identity(site, reading, delivered) if reading.screening.is_bounce else None
-    candidates, found = _candidates(connection, site, reading, delivered, bounce_identity)
+    candidates, found = _candidates(connection, site, reading, delivered, bounce_identity, batch)
     keys = tuple(find_keys(message.subject, site.policy.key_prefix))
     sender = contact_facts(connection, contact) if contact is not None else None
     own_id = message.message_id or f"{mail.raw_sha256[:32]}@no-message-id.invalid"
@@ -309,15 +348,15 @@ def _candidates(
     reading: Reading,
     delivered: Delivered,
     bounce_identity: ReplyIdentity | None,
+    batch: Batch,
 ) -> tuple[tuple[Candidate, ...], tuple[TicketFacts, ...]]:
     """Every ticket that the mail names, and those tickets."""
     message = reading.message
     by_number: list[tuple[int, str, str, ReplyIdentity]] = []
     for address, identity in delivered.identities:
         by_number.append((identity.ticket_number, "reply_identity", address.partition("@")[0][:24] + "…", identity))
-    named_ids = [i for i in (message.in_reply_to, *reversed(message.references)) if i and "@" in i and len(i) >= 5]
     theirs: list[str] = []
-    for message_id in dict.fromkeys(named_ids):
+    for message_id in _named_ids(reading):
         identity_ = site.mint.read_message_id(message_id)
         if identity_ is None:
             theirs.append(message_id)
@@ -329,7 +368,7 @@ def _candidates(
     keys = find_keys(message.subject, site.policy.key_prefix)
     numbers = tickets.ids_by_numbers(connection, [n for n, *_ in by_number if n])
     own_id = message.message_id if message.message_id not in theirs else None
-    known = tickets.ids_by_message_ids(connection, [*theirs, own_id] if own_id else theirs)
+    known = batch.ids_by_message_ids(connection, [*theirs, own_id] if own_id else theirs)
     if own_id in known and known[own_id][1]:  # an answer to this mail came before it
         theirs.append(own_id)
     keyed = tickets.ids_by_keys(connection, keys)
@@ -343,6 +382,17 @@ def _candidates(
         unique = [replace(c, ticket_id=moved.get(c.ticket_id, c.ticket_id)) for c in unique]
         known_tickets = _tickets(connection, [c.ticket_id for c in unique])
     return tuple(unique), known_tickets
+
+
+def _named_ids(reading: Reading) -> list[str]:
+    """Message-IDs of the mails that this one says it answers, the nearest first."""
+    message = reading.message
+    named = [i for i in (message.in_reply_to, *reversed(message.references)) if i and "@" in i and len(i) >= 5]
+    return list(dict.fromkeys(named))
+
+
+def _author_address(mail: ClaimedMail, reading: Reading) -> str:
+    return reading.message.author.address if reading.message.author else mail.mail_from
 
 
 def _tickets(connection: Connection, ids: list[int]) -> tuple[TicketFacts, ...]:

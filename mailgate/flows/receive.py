@@ -96,12 +96,10 @@ def process(site: Site, owner: str, mails: Sequence[tuple[ClaimedMail, Reading |
 def _batch(
     connection: Connection, site: Site, owner: str, mails: Sequence[tuple[ClaimedMail, Reading | Exception]]
 ) -> list[Settled]:
+    read = [(mail, reading) for mail, reading in mails if not isinstance(reading, Exception)]
     batch = Batch()
-    return [
-        _one(connection, site, owner, mail, reading, batch)
-        for mail, reading in mails
-        if not isinstance(reading, Exception)
-    ]
+    batch.read(connection, read)
+    return [_one(connection, site, owner, mail, reading, batch) for mail, reading in read]
 
 
 def _alone(site: Site, owner: str, mail: ClaimedMail, reading: Reading | Exception) -> Settled:
@@ -127,7 +125,9 @@ def _alone(site: Site, owner: str, mail: ClaimedMail, reading: Reading | Excepti
 def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, batch: Batch) -> Settled:
     message = reading.message
     bare = message.message_id is None and message.date is None
-    first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare)
+    first = mail.id
+    if mail.id not in batch.new:
+        first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare)
     if first != mail.id:
         journal.settle(
             connection, mail.id, owner, site.clock(), outcome=str(Outcome.DUPLICATE), duplicate_of=first,
@@ -137,11 +137,11 @@ def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, read
         return Settled(mail.id, Outcome.DUPLICATE)
     facts = mail_facts(connection, site, mail, reading, batch)
     note = tickets.note_of_mail(connection, mail.id) if facts.confirmed else None
-    return settle(connection, site, owner, mail, reading, facts, note)
+    return settle(connection, site, owner, mail, reading, facts, batch, note)
 
 
 def settle(
-    connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, facts: Facts,
+    connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, facts: Facts, batch: Batch,
     existing_comment_id: int | None = None,
 ) -> Settled:  # fmt: skip
     """Decide about one mail whose facts are known, carry it out, tell, and write its outcome.
@@ -160,6 +160,7 @@ def settle(
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
     _settle(connection, site, owner, mail, reading, facts, decision, changed, plans)
+    batch.forget(decision, reading)
     key = changed.ticket["key"] if changed.ticket else ""
     return Settled(mail.id, decision.outcome, key, sum(1 for p in plans if not p.suppressed))
 

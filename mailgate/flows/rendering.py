@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +34,10 @@ from mailgate.notify.views import (
 from store import outbox, tickets
 from store.blobs import BlobFolder
 from store.vocabulary import Category, CommentKind, Notice, Role
+
+#: Notices that tell of a ticket, not of what somebody wrote.
+#: What says nothing of the comment that came with it.
+_TELL_NONE = frozenset({Notice.N1, Notice.N4, Notice.N6, Notice.N8, Notice.ACK_DIGEST, Notice.FILES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,28 @@ class Renderer:
         return self.signer.sign(raw, job.signed_at) if self.signer is not None else raw
 
 
-def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime) -> RenderJob:
-    """What a worker needs to make the mail of an outbox row."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The comments that some notices tell, by id, and their files."""
+
+    comments: dict[int, Row[Any]]
+    files: dict[int, list[Row[Any]]]
+
+
+def told_by(connection: Connection, rows: Sequence[Row[Any]]) -> Told:
+    """What these outbox rows tell, read at once."""
+    ids = sorted({row.comment_id for row in rows if row.comment_id is not None and row.notice not in _TELL_NONE})
+    files: dict[int, list[Row[Any]]] = {}
+    for file in tickets.attachments(connection, ids):
+        files.setdefault(file.comment_id, []).append(file)
+    return Told({found.id: found for found in tickets.comments_by_ids(connection, ids)}, files)
+
+
+def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime, told: Told | None = None) -> RenderJob:
+    """What a worker needs to make the mail of an outbox row. told: what `told_by` read for it and others."""
     body = json.loads(row.body)
     notice = Notice(row.notice)
-    comment, files = _comment(connection, site, row, notice)
+    comment, files = _comment(told or told_by(connection, [row]), site, row)
     if body.get("said") is not None:  # with a rating
         comment = CommentView(body["said_by"], body["said_by_address"], Role.CUSTOMER, row.created_at, body["said"])
     if notice is Notice.N8 and row.ticket_id is not None:
@@ -218,23 +240,17 @@ def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
     )
 
 
-#: What says nothing of the comment that came with it.
-_WITHOUT_COMMENT = frozenset({Notice.N1, Notice.N4, Notice.N6, Notice.N8, Notice.ACK_DIGEST, Notice.FILES})
-
-
-def _comment(
-    connection: Connection, site: Site, row: Row[Any], notice: Notice
-) -> tuple[CommentView | None, tuple[FileRef, ...]]:
+def _comment(told: Told, site: Site, row: Row[Any]) -> tuple[CommentView | None, tuple[FileRef, ...]]:
     """The comment that a notice tells, with its files; not for those that tell none."""
-    if row.comment_id is None or notice in _WITHOUT_COMMENT:
+    if row.comment_id is None or row.notice in _TELL_NONE:
         return None, ()
-    found = tickets.comment(connection, row.comment_id)
+    found = told.comments.get(row.comment_id)
     if found is None or (row.recipient_role == Role.CUSTOMER and found.kind != CommentKind.COMMENT):
         return None, ()
     views: list[FileView] = []
     refs: list[FileRef] = []
     total = 0
-    for file in tickets.attachments(connection, [found.id]):
+    for file in told.files.get(found.id, ()):
         total += file.size_bytes
         if total <= site.attach_bytes:
             refs.append(FileRef(file.sha256, len(views)))
