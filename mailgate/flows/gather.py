@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from mailgate.decide.author import who
-from mailgate.decide.decision import AddComment, Decision, OpenTicket
 from mailgate.decide.facts import (
     ActionFacts,
     AgentFacts,
@@ -37,7 +36,6 @@ from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.reading import Reading
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
-from mailgate.mail.addresses import normalise
 from mailgate.mail.forwarded import passed_on
 from mailgate.mail.message import Address, ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
@@ -70,13 +68,9 @@ class Batch:
         self.by_message_id = dict.fromkeys(ids)
         self.by_message_id |= tickets.ids_by_message_ids(connection, sorted(ids))
 
-    def forget(self, decision: Decision, reading: Reading) -> None:
-        """What this mail may have written is to be read anew by those behind it."""
-        for action in decision.actions:
-            if isinstance(action, OpenTicket):
-                self.contacts.pop(normalise(action.requester_address), None)
-            elif isinstance(action, AddComment):
-                self.contacts.pop(normalise(action.author_address), None)
+    def forget(self, reading: Reading) -> None:
+        """What this mail may have written is read anew by those behind it: contacts there were not, and its ids."""
+        self.contacts = {address: row for address, row in self.contacts.items() if row is not None}
         for message_id in (reading.message.message_id, reading.message.in_reply_to):
             self.by_message_id.pop(message_id or "", None)
 

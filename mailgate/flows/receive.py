@@ -160,7 +160,7 @@ def settle(
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
     _settle(connection, site, owner, mail, reading, facts, decision, changed, plans)
-    batch.forget(decision, reading)
+    batch.forget(reading)
     key = changed.ticket["key"] if changed.ticket else ""
     return Settled(mail.id, decision.outcome, key, sum(1 for p in plans if not p.suppressed))
 
