@@ -74,7 +74,7 @@ class _Once:
 
 
 class Command(_Once):
-    """An UPDATE with named parameters (`bindparam`) whose answer nobody needs; see `direct.later`."""
+    """An UPDATE with named parameters (`bindparam`) ; see `direct`."""
 
     def __init__(self, statement: Update) -> None:
         super().__init__(statement, statement)
@@ -82,6 +82,11 @@ class Command(_Once):
     def later(self, connection: Connection, **values: Any) -> None:
         """Run it, at the latest before the next statement that is waited for."""
         direct.later(connection, *_filled(self._plan(connection.dialect), values))
+
+    def run(self, connection: Connection, **values: Any) -> int:
+        """Run it now; how many rows it touched."""
+        found: int = direct.run(connection, *_filled(self._plan(connection.dialect), values)).rowcount
+        return found
 
 
 class Query(_Once):

@@ -27,9 +27,9 @@ _CANCEL = Command(
 )
 
 
-def cancel(connection: Connection, ticket_id: int, now: datetime) -> None:
-    """Cancel every armed timer of the ticket (its status was left)."""
-    _CANCEL.later(connection, ticket=ticket_id, now=now)
+def cancel(connection: Connection, ticket_id: int, now: datetime) -> int:
+    """Cancel every armed timer of the ticket (its status was left); how many."""
+    return _CANCEL.run(connection, ticket=ticket_id, now=now)
 
 
 def claim_due(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:

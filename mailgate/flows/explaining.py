@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Row
 from mailgate.decide.decide import decide
 from mailgate.decide.facts import Facts
 from mailgate.errors import DataError
+from mailgate.flows.batch import Batch
 from mailgate.flows.effects import Effects, Said
-from mailgate.flows.gather import Batch, mail_facts
+from mailgate.flows.gather import mail_facts
 from mailgate.flows.reading import Reading
 from mailgate.flows.record import to_json
 from mailgate.flows.replaying import recalled

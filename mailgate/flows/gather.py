@@ -6,8 +6,8 @@ author may use them is for `decide`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from mailgate.decide.facts import (
     TicketFacts,
 )
 from mailgate.decide.thread import choose
+from mailgate.flows.batch import Batch, author_address, named_ids
 from mailgate.flows.leaks import leaked
 from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.reading import Reading
@@ -44,47 +45,6 @@ from mailgate.tickets.fillin import filled_lines
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Road, Role
-
-
-@dataclass(slots=True)
-class Batch:
-    """What is the same for all mails of one transaction, read once."""
-
-    agents: tuple[AgentFacts, ...] | None = None
-    organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
-    contacts: dict[str, Row[Any] | None] = field(default_factory=dict)
-    by_message_id: dict[str, tuple[int, bool] | None] = field(default_factory=dict)
-    new: frozenset[int] = frozenset()  # journal ids of mails that came for the first time
-
-    def read(self, connection: Connection, mails: Sequence[tuple[ClaimedMail, Reading]]) -> None:
-        """Ask once for all mails what each would ask for first."""
-        self.new = journal.first_of_all(
-            connection, [(mail.id, reading.message.fingerprint, mail.received_at) for mail, reading in mails]
-        )
-        addresses = {_author_address(mail, reading) for mail, reading in mails} - {""}
-        self.contacts = dict.fromkeys(addresses)
-        self.contacts |= {row.address: row for row in people.contacts_by_addresses(connection, sorted(addresses))}
-        ids = {i for _, reading in mails for i in (*_named_ids(reading), reading.message.message_id) if i}
-        self.by_message_id = dict.fromkeys(ids)
-        self.by_message_id |= tickets.ids_by_message_ids(connection, sorted(ids))
-
-    def forget(self, reading: Reading) -> None:
-        """What this mail may have written is read anew by those behind it: contacts there were not, and its ids."""
-        self.contacts = {address: row for address, row in self.contacts.items() if row is not None}
-        for message_id in (reading.message.message_id, reading.message.in_reply_to):
-            self.by_message_id.pop(message_id or "", None)
-
-    def contact(self, connection: Connection, address: str) -> Row[Any] | None:
-        """The contact of an address."""
-        if address not in self.contacts:
-            return people.contact_by_address(connection, address)
-        return self.contacts[address]
-
-    def ids_by_message_ids(self, connection: Connection, ids: Sequence[str]) -> dict[str, tuple[int, bool]]:
-        """As `tickets.ids_by_message_ids`."""
-        found = {i: self.by_message_id[i] for i in ids if i in self.by_message_id}
-        found |= tickets.ids_by_message_ids(connection, [i for i in ids if i not in found])
-        return {i: known for i, known in found.items() if known is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +62,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     message = reading.message
     delivered = _delivered(site, mail, reading)
     author = message.author
-    address = _author_address(mail, reading)
+    address = author_address(mail, reading)
     agents = _agents(connection, batch)
     agent = next((a for a in agents if a.address == address), None)
     contact = batch.contact(connection, address) if address and agent is None else None
@@ -350,7 +310,7 @@ def _candidates(
     for address, identity in delivered.identities:
         by_number.append((identity.ticket_number, "reply_identity", address.partition("@")[0][:24] + "…", identity))
     theirs: list[str] = []
-    for message_id in _named_ids(reading):
+    for message_id in named_ids(reading):
         identity_ = site.mint.read_message_id(message_id)
         if identity_ is None:
             theirs.append(message_id)
@@ -376,17 +336,6 @@ def _candidates(
         unique = [replace(c, ticket_id=moved.get(c.ticket_id, c.ticket_id)) for c in unique]
         known_tickets = _tickets(connection, [c.ticket_id for c in unique])
     return tuple(unique), known_tickets
-
-
-def _named_ids(reading: Reading) -> list[str]:
-    """Message-IDs of the mails that this one says it answers, the nearest first."""
-    message = reading.message
-    named = [i for i in (message.in_reply_to, *reversed(message.references)) if i and "@" in i and len(i) >= 5]
-    return list(dict.fromkeys(named))
-
-
-def _author_address(mail: ClaimedMail, reading: Reading) -> str:
-    return reading.message.author.address if reading.message.author else mail.mail_from
 
 
 def _tickets(connection: Connection, ids: list[int]) -> tuple[TicketFacts, ...]:

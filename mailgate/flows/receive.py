@@ -17,8 +17,9 @@ from mailgate import log
 from mailgate.decide.decide import decide
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import Facts
+from mailgate.flows.batch import Batch
 from mailgate.flows.effects import Changed, Effects, Said
-from mailgate.flows.gather import Batch, mail_facts
+from mailgate.flows.gather import mail_facts
 from mailgate.flows.reading import Reading, ReadJob
 from mailgate.flows.record import to_json
 from mailgate.flows.site import Site
