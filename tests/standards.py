@@ -72,6 +72,7 @@ TITLES = {
     3986: "URI: generic syntax",
     4021: "Registration of mail and MIME header fields",
     4155: "The application/mbox media type",
+    4180: "Common format and MIME type for CSV files",
     4289: "MIME: registration procedures",
     4315: "IMAP: UIDPLUS",
     4422: "SASL",
