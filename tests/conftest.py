@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.machine import in_ci
+from tests.integration.postgres import Postgres
 
 pytest_plugins = ["tests.integration.fixtures"]
 
@@ -47,6 +48,18 @@ def engine_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield fresh_database()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def house_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of each kind in turn, with today's schema (`tests.house.make_site` sees to SQLite's)."""
+    if request.param == "sqlite":
+        yield "sqlite://"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database(request.getfixturevalue("migrated_database"))
+        yield url
+        server.drop_database(url)
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of other projects' test mails, named by MAILGATE_CORPORA; skips where it is not set."""
@@ -68,7 +81,7 @@ def _needs_server(item: pytest.Item) -> bool:
         return True
     callspec = getattr(item, "callspec", None)
     params = callspec.params if callspec else {}
-    return "postgresql" in (params.get("engine_url"), params.get("gateway_db"))
+    return "postgresql" in (params.get("engine_url"), params.get("house_url"), params.get("gateway_db"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,9 +6,12 @@ of them. Time is passed in.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
+import shutil
 import struct
+import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +20,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import parseaddr
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +36,8 @@ from mailgate.flows.site import Site
 from mailgate.mail.limits import MailLimits
 from mailgate.scaffold import ensure_keys
 from mailgate.settings import Settings
-from store import journal, links, people, tickets
+from store import journal, links, people, schema, tickets
+from store.engine import Database
 from store.tables import OUTBOX
 from store.vocabulary import Outcome, Road
 
@@ -43,6 +48,7 @@ BRUNO = ("Bruno", "bruno@example.test")
 COMPANY = {"name": "Exemplo Sistemas", "site": "https://example.test", "phone": "(11) 4000-1234", "hours": "8h–18h"}
 #: The border that is trusted: its Authentication-Results prove a sender.
 BORDER = "mx.example.test"
+FILE = "mailgate.sqlite"
 _OWNER = "test"
 
 
@@ -75,9 +81,23 @@ def make_site(
         **settings,
     }
     ensure_keys(tmp_path / "data")
+    if values["database"] == "sqlite" and not (tmp_path / "data" / FILE).exists():
+        shutil.copyfile(_migrated(), tmp_path / "data" / FILE)
     read = Settings.model_validate(values, context={"folder": tmp_path, "test": True})
     site = app.open_house(read, migrate=True, node="test").site
     return replace(site, clock=clock) if clock is not None else site
+
+
+@cache
+def _migrated() -> Path:
+    """An empty SQLite file with today's schema, made once: each test begins with a copy."""
+    folder = tempfile.TemporaryDirectory(prefix="mg-schema-")
+    atexit.register(folder.cleanup)
+    path = Path(folder.name) / FILE
+    database = Database(f"sqlite:///{path}")
+    schema.migrate(database)
+    database.close()
+    return path
 
 
 def close_site(site: Site) -> None:

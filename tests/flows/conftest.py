@@ -22,12 +22,12 @@ def logged() -> Iterator[list[structlog.typing.EventDict]]:
 
 
 @pytest.fixture
-def make_story(engine_url: str, tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., Story]]:
+def make_story(house_url: str, tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., Story]]:
     """`make_story(preset="totvs", guests="held")`: a company with those settings; all end with the test."""
     made: list[Story] = []
 
     def make(**settings: Any) -> Story:
-        site = make_site(tmp_path, engine_url, clock=clock, **settings)
+        site = make_site(tmp_path, house_url, clock=clock, **settings)
         made.append(Story(site, clock=clock))
         return made[-1]
 

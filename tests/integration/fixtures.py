@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from store import schema
+from store.engine import Database
 from tests.integration.chromium import running_chromium
 from tests.integration.desk import Desk
 from tests.integration.dnsstub import DnsStub
@@ -39,6 +41,16 @@ def postgres() -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres) -> str:
     """A database that the whole session shares: `postgresql+psycopg://user@127.0.0.1:port/name`."""
     return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: Postgres) -> str:
+    """The name of a database with today's schema, to be copied: nobody connects to it."""
+    url = postgres.new_database()
+    database = Database(url)
+    schema.migrate(database)
+    database.close()
+    return url.rsplit("/", 1)[1]
 
 
 @pytest.fixture
