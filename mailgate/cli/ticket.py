@@ -238,6 +238,24 @@ def set_(
     _act(config, key, agent, "set_status", json, status=status)
 
 
+@app.command()
+def bell(
+    key: KeyArgument,
+    contact: Annotated[str, typer.Option(metavar="ADDRESS", help="For whom.")],
+    config: ConfigOption = None,
+    on: Annotated[bool, typer.Option("--on/--off", help="Whether the person is told what goes on.")] = True,
+) -> None:
+    """Ring a ticket's bell for a customer's person, or silence it.
+
+    Example: mailgate ticket bell SUP-123 --contact ana@cliente.com --off
+    """
+    from mailgate.flows.following import set_bell
+
+    with house(config) as opened:
+        changed = set_bell(opened.site, clean(key), address_of(contact), on=on)
+        say(f"{contact} {'is told' if on else 'is told no more'}" if changed else "it was so already")
+
+
 # --- doing -----------------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +336,20 @@ def _status(opened: House, word: str) -> str:
 
 def _values(row: Row[Any]) -> dict[str, Any]:
     """A ticket for machines."""
-    names = ("key", "status", "category", "subject", "department", "topic", "priority", "tags", "channel", "verified")
+    names = (
+        "key",
+        "status",
+        "category",
+        "subject",
+        "department",
+        "topic",
+        "priority",
+        "tags",
+        "channel",
+        "verified",
+        "visibility",
+        "fields",
+    )
     return {name: getattr(row, name) for name in names} | {
         "requester": row.requester_address,
         "requester_name": row.requester_name,

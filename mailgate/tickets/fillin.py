@@ -20,6 +20,7 @@ from mailgate.yamltypes import text_in
 ATTACHMENT = "attachment"
 BLANK = "___"
 _MOST_LINES = 400
+_MOST_FUZZY = 100  # lines whose label need not be exact: comparing costs
 _LONGEST_LINE = 2000
 _CLOSE = 0.82
 _ENOUGH_TOLD = 60
@@ -104,8 +105,8 @@ def _labelled(fields: Sequence[FormField], lines: list[str]) -> list[tuple[FormF
     labels = [(one, {_folded(label) for label in (*one.label.values(), one.key)}) for one in fields]
     found: list[tuple[FormField, str]] = []
     going_on: list[str] | None = None
-    for raw in lines:
-        field, value = _label_of(raw, labels)
+    for number, raw in enumerate(lines):
+        field, value = _label_of(raw, labels, fuzzy=number < _MOST_FUZZY)
         if field is not None:
             if going_on is not None:
                 _close(found, going_on)
@@ -126,20 +127,28 @@ def _close(found: list[tuple[FormField, str]], words: list[str]) -> None:
             return
 
 
-def _label_of(raw: str, labels: list[tuple[FormField, set[str]]]) -> tuple[FormField | None, str]:
-    """The field that a line begins with, and what stands behind; (None, "") for none."""
+def _label_of(raw: str, labels: list[tuple[FormField, set[str]]], fuzzy: bool) -> tuple[FormField | None, str]:
+    """The field that a line begins with, and what stands behind; (None, "") for none. fuzzy: nearly will do."""
     bare = _DECOR.sub("", raw, count=1)
     cut = re.search(r"[:=?]", bare[:160])
     if cut is None:
         return None, ""
     said = _folded(bare[: cut.start()])
+    field = next((one for one, known in labels if said in known), None) or (_closest(said, labels) if fuzzy else None)
+    return field, bare[cut.end() :].lstrip(" :=?*_\t") if field is not None else ""
+
+
+def _closest(said: str, labels: list[tuple[FormField, set[str]]]) -> FormField | None:
+    """The field whose label is nearly what was written."""
     best, closeness = None, _CLOSE
     for field, known in labels:
         for label in known:
-            ratio = 1.0 if label == said else difflib.SequenceMatcher(None, label, said).ratio()
-            if ratio > closeness or (ratio == 1.0 and best is None):
-                best, closeness = field, ratio
-    return best, bare[cut.end() :].lstrip(" :=?*_\t") if best is not None else ""
+            if abs(len(label) - len(said)) * 4 > len(label):
+                continue
+            matcher = difflib.SequenceMatcher(None, label, said, autojunk=False)
+            if matcher.quick_ratio() > closeness and matcher.ratio() > closeness:
+                best, closeness = field, matcher.ratio()
+    return best
 
 
 def _marked(value: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mailgate.flows import customer
+from mailgate.errors import NotAllowed
+from mailgate.flows import customer, following
 from mailgate.flows.seeing import visible_tickets
 from store import people
 from store.tables import PARTICIPANT, TICKET_BRANCH
@@ -233,3 +234,19 @@ def test_unknown_senders(
     story.site.writer.call(lambda c: people.put_addresses(c, ids["Ana"], ["ana@celular.test"], story.clock()))
     known = story.receive(plain_mail(("Ana", "ana@celular.test"), SUPPORT, "Nota", "Erro."))
     assert str(known.outcome) == "opened"
+
+
+def test_the_bell_is_rung_by_whoever_may_see_the_ticket(make_network: Any) -> None:
+    """R117: the requester silences it, a manager follows by it, and nobody who may not see the ticket."""
+    story, _ = make_network()
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
+    assert following.set_bell(story.site, "SUP-1", ANA[1], on=False)
+    assert not following.set_bell(story.site, "SUP-1", ANA[1], on=False)
+    assert following.set_bell(story.site, "SUP-1", MARTA[1], on=True)
+    with pytest.raises(NotAllowed):
+        following.set_bell(story.site, "SUP-1", CAIO[1], on=True)
+    story.agent_answers("SUP-1", "Instale o anexo.")
+    assert story.told("N5") == [("N5", MARTA[1])]
+    assert following.set_bell(story.site, "SUP-1", ANA[1], on=True)
+    story.agent_answers("SUP-1", "E agora?")
+    assert sorted(to for _, to in story.told("N5")) == [ANA[1], MARTA[1], MARTA[1]]
