@@ -21,6 +21,7 @@ from mailgate.cli import (
     serve,
     stats,
     ticket,
+    timeline,
     waiting,
 )
 from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
@@ -34,12 +35,13 @@ _SETTING_UP, _MAIL, _PEOPLE = "Set up and run", "Mail", "Tickets and people"
 _PANELS = {
     "init": _SETTING_UP, "check": _SETTING_UP, "serve": _SETTING_UP, "doctor": _SETTING_UP, "migrate": _SETTING_UP,
     "demo": _SETTING_UP, "parse": _MAIL, "ingest": _MAIL, "export": _MAIL, "explain": _MAIL, "stats": _PEOPLE,
+    "timeline": _MAIL,
 }  # fmt: skip
 
 app = typer.Typer(
     help=HELP, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
 )
-for group in (admin.app, serve.app, mail.app, explain.app, stats.app):
+for group in (admin.app, serve.app, mail.app, explain.app, stats.app, timeline.app):
     for command in group.registered_commands:
         name = str(command.name or getattr(command.callback, "__name__", ""))
         command.rich_help_panel = _PANELS.get(name, "More")
