@@ -32,17 +32,20 @@ SCENARIOS: dict[str, tuple[Line, ...]] = {
 _WORDS: dict[str, dict[str, str]] = {
     "subject": {"pt-BR": "Nota fiscal não sai", "en": "Invoice is not sent", "es": "La factura no sale"},
     "opens": {
-        "pt-BR": "Bom dia,\n\nDesde ontem a nota fiscal não sai; aparece o erro 656.\n\nAna",
-        "en": "Good morning,\n\nSince yesterday the invoice is not sent; error 656 appears.\n\nAna",
-        "es": "Buenos días,\n\nDesde ayer la factura no sale; aparece el error 656.\n\nAna",
+        "pt-BR": "Bom dia,\n\nDesde ontem a nota fiscal não sai; aparece o erro 656 ao enviar.\n\n"
+        "Versão do sistema: 12.1.2310\nBase de dados: ORACLE\n\nAna",
+        "en": "Good morning,\n\nSince yesterday the invoice is not sent; error 656 appears when sending.\n\n"
+        "Version of the system: 12.1.2310\nDatabase: ORACLE\n\nAna",
+        "es": "Buenos días,\n\nDesde ayer la factura no sale; aparece el error 656 al enviar.\n\n"
+        "Versión del sistema: 12.1.2310\nBase de datos: ORACLE\n\nAna",
     },
     "asks": {
-        "pt-BR": "Olá Ana, qual é a versão do sistema?",
-        "en": "Hello Ana, which version of the system is it?",
-        "es": "Hola Ana, ¿cuál es la versión del sistema?",
+        "pt-BR": "Olá Ana, acontece com um usuário só ou com todos?",
+        "en": "Hello Ana, does it happen to one user or to all?",
+        "es": "Hola Ana, ¿le pasa a un usuario o a todos?",
     },
     "answers": {
-        "pt-BR": "É a versão 12.1.2402.", "en": "It is version 12.1.2402.", "es": "Es la versión 12.1.2402.",
+        "pt-BR": "Com todos, em duas filiais.", "en": "To all, in two branches.", "es": "A todos, en dos sucursales.",
     },
     "solves": {
         "pt-BR": "Instale o pacote 171 e envie a nota de novo, por favor.",

@@ -115,6 +115,13 @@ class Company(Desk):
         status, said = self._get(client, link, form)
         return status, said.decode()
 
+    def hears(self, who: Person, words: str) -> Caught:
+        """The first mail to somebody with these words, about a ticket or not, once it is there."""
+        mails = wait_until(
+            lambda: [m for m in self.sink.to(who.address) if words in read(m)], 20, f"{words!r} to {who.address}"
+        )
+        return mails[0]
+
     # -- agents ----------------------------------------------------------------------------------------------------
 
     def works(self, agent: Person, mail: Caught, text: str, **more: Any) -> None:

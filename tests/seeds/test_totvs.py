@@ -94,10 +94,19 @@ def _sent(totvs: Company, who: Person, raw: bytes) -> bytes:
 
 def test_resolvido_closes_by_itself_after_five_days_unless_the_customer_answers(totvs: Company) -> None:
     eva = totvs.known("Eva Prado", "eva@hospital.test")
-    totvs.writes(
-        eva, "Relatório de férias em branco", "A partir da atualização, de 12.1.2310 para 12.1.2402.", OUTLOOK_WEB
+    since = (
+        "A partir da atualização, de 12.1.2310 para 12.1.2402, abro Férias, Relatórios, Recibo, e o relatório sai em "
+        "branco para todos os usuários da coligada 1, filial 2. O esperado é o recibo preenchido."
     )
-    key = totvs.key_of(totvs.first_to(eva))
+    totvs.writes(eva, "Relatório de férias em branco", since, OUTLOOK_WEB)
+    asked = totvs.first_to(eva)
+    key = totvs.key_of(asked)
+    # "Informações a serem enviadas no ticket: 1. Informe a versão do sistema; … SQL ou ORACLE": the confirmation asks
+    # for what is missing, in lines to fill in, and the ticket waits until it is there (R026, R030)
+    totvs.status(key, "pendente")
+    assert "Versão do sistema: ___" in asked.text
+    totvs.answers(eva, asked, "Versão do sistema: 12.1.2402\nBase de dados: ORACLE", OUTLOOK_WEB)
+    totvs.status(key, "aberto")
     work = totvs.reads(LIA, key, "de 12.1.2310 para 12.1.2402")
     # "Caso o analista envie uma solução, o status do ticket muda para Resolvido." (N10)
     totvs.works(LIA, work, "#resolvido\nInstale o pacote 12.1.2402.171.")
@@ -121,14 +130,13 @@ def test_resolvido_closes_by_itself_after_five_days_unless_the_customer_answers(
     closed = totvs.reads(eva, key, "encerrado", "Fechado")
     assert len(notices(totvs.settled(key), "N12")) == 1
     assert totvs.rates(closed, 4, "Demorou, mas resolveu.")[0] == 200
-    heard = totvs.sink.wait_for(1, to=MEL.address)[-1]  # R116, N13
-    assert "Demorou, mas resolveu." in heard.text
+    totvs.hears(MEL, "Demorou, mas resolveu.")  # R116, N13
     before = count_to(totvs, eva, key)
     totvs.pass_time(days=30)
     assert (totvs.settled(key)["status"], count_to(totvs, eva, key)) == ("fechado", before)
     # an answer to Fechado is a new ticket, linked to it (table 1.M, A1)
     totvs.answers(eva, closed, "Voltou a acontecer.")
-    totvs.reads(LIA, "SUP-3", "Voltou a acontecer.")
+    assert totvs.key_of(totvs.hears(LIA, "Voltou a acontecer.")) != key
 
 
 def test_a_call_of_a_prime_customer_becomes_a_ticket(totvs: Company) -> None:
