@@ -55,8 +55,9 @@ def flush(connection: Connection) -> None:
 
 
 def forget(connection: Connection) -> None:
-    """Drop what was kept back: the transaction has failed."""
-    connection.info.pop(_KEY, None)
+    """Drop what was kept back: the transaction has failed. Of a connection that is gone nothing was kept."""
+    if not connection.invalidated:
+        connection.info.pop(_KEY, None)
 
 
 def _pipelined(connection: Connection, waiting: _Waiting) -> list[Any]:

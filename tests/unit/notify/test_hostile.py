@@ -90,7 +90,8 @@ def test_a_stranger_gets_none_of_his_own_words(language: str) -> None:
     """R10: not the name, not the subject, not the text, whatever the caller put into view and head."""
     view, head = read(GOLDEN / f"n1_unverified-{language}")
     secret = "Xyzzy"
-    view = replace(everywhere(view, f"{secret} http://evil.test"), verified=False)
+    # `problem` of an acknowledgement are the lines of our own form (`decide.formmail`).
+    view = replace(everywhere(view, f"{secret} http://evil.test"), verified=False, problem="")
     head = replace(head, subject=f"Re: {secret} [SUP-123]", to_name=secret)
     mail = parsed(composer().render(view, head))
     assert secret not in str(mail["Subject"])
