@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from mailgate.authn import domains
@@ -38,6 +39,7 @@ from mailgate.i18n import Translations
 from mailgate.links.tokens import Mint, load_mint
 from mailgate.mail.addresses import normalise
 from mailgate.mail.limits import MailLimits
+from mailgate.notify.channels import Provider, Providers
 from mailgate.notify.compose import Composer
 from mailgate.notify.transport import Relay, RelaySettings
 from mailgate.notify.views import CompanyView
@@ -146,6 +148,7 @@ def read_company_of(settings: Settings, trial: Path | None = None) -> Company:
         agents=[a.address for a in settings.agents],
         webhooks=[w.name for w in settings.webhooks],
         trial=trial,
+        whatsapp=settings.channels.whatsapp is not None,
     )
 
 
@@ -163,6 +166,7 @@ def on_trial(site: Site, company: Company) -> Site:
         department_labels=lambda key, language: company.department_label(key, language),
         sends=lambda notice: company.notices.sends(notice),
         default_topic=lambda: company.topics.default or "",
+        whatsapp_too=lambda: company.notices.whatsapp,
     )
 
 
@@ -200,6 +204,8 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         quoted=lambda: shelf.company.notices.quote,
         survey=lambda: shelf.company.notices.survey or Survey(),
         attach_bytes=shelf.company.notices.attachments_up_to,
+        channels=frozenset({"whatsapp"} if settings.channels.whatsapp is not None else ()),
+        whatsapp_too=lambda: shelf.company.notices.whatsapp,
         null_sender=settings.relay.null_sender,
         node=node,
         retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),
@@ -352,6 +358,14 @@ def tool_maker(settings: Settings) -> ToolMaker:
         own_templates if own_templates.is_dir() else None,
         (settings.dkim.domain, settings.dkim.selector, settings.dkim.key_file) if settings.dkim else None,
     )
+
+
+def open_providers(settings: Settings) -> Providers:
+    """The providers of short messages. Raises ConfigError for a URL that cannot be read."""
+    one = settings.channels.whatsapp
+    if one is None:
+        return Providers({})
+    return Providers({"whatsapp": Provider(secret(SecretStr(""), one.url_file), one.timeout.total_seconds())})
 
 
 def open_relay(settings: Settings) -> Relay:

@@ -42,9 +42,8 @@ from mailgate.yamltypes import text_in
 from scheduler.worktime import Amount, BusinessDays, Calendar, holiday_check
 
 M = TypeVar("M", bound=BaseModel)
-#: Whether a rating can be asked for, and a telephone reached: until then `check` says that the workflow's wish waits.
+#: Whether a rating can be asked for: until then `check` says that the workflow's wish waits.
 SURVEYS = False
-WHATSAPP = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +191,7 @@ def load_company(
     webhooks: Collection[str] | None = None,
     limits: Limits | None = None,
     trial: Path | None = None,
+    whatsapp: bool = False,
 ) -> Company:
     """Read and check the company's seven files.
 
@@ -199,6 +199,7 @@ def load_company(
     departments: keys named in mailgate.yaml, created where departments.yaml lacks them. agents: their addresses.
     webhooks: names that mailgate.yaml defines, None where it could not be read.
     trial: one of the files, or a folder with some of them, that is looked at first.
+    whatsapp: whether mailgate.yaml names a provider.
     Raises ConfigError with every mistake of all files.
     """
     company, mistakes = read_company(
@@ -210,6 +211,7 @@ def load_company(
         webhooks=webhooks,
         limits=limits,
         trial=trial,
+        whatsapp=whatsapp,
     )
     if company is None:
         raise ConfigError([m for m in mistakes if not m.warning])
@@ -226,6 +228,7 @@ def read_company(
     webhooks: Collection[str] | None = None,
     limits: Limits | None = None,
     trial: Path | None = None,
+    whatsapp: bool = False,
 ) -> tuple[Company | None, list[Mistake]]:
     """As `load_company`, but hands back mistakes and warnings together; None where there are mistakes."""
     shelf = _Shelf(folder, preset, limits or Limits(), [], {}, trial)
@@ -244,7 +247,7 @@ def read_company(
     if rules is not None:
         shelf.say("rules", rulebook.doubts(rules, agents), warning=True)
     if workflow is not None and not any(not mistake.warning for mistake in shelf.mistakes):
-        shelf.say("workflow", _workflow_doubts(workflow, agents), warning=True)
+        shelf.say("workflow", _workflow_doubts(workflow, agents, whatsapp), warning=True)
     if any(not mistake.warning for mistake in shelf.mistakes):
         return None, shelf.mistakes
     assert workflow and rules and sla and topics and people and notices and calendar  # noqa: PT018 (None has a mistake)
@@ -261,9 +264,9 @@ def read_company(
     return company, shelf.mistakes
 
 
-def _workflow_doubts(workflow: WorkflowFile, agents: Collection[str]) -> list[rulebook.Problem]:
+def _workflow_doubts(workflow: WorkflowFile, agents: Collection[str], whatsapp: bool) -> list[rulebook.Problem]:
     """What the workflow asks for and the gateway cannot do yet, or not for anybody it knows."""
-    found = states.doubts(workflow, surveys=SURVEYS, whatsapp=WHATSAPP)
+    found = states.doubts(workflow, surveys=SURVEYS, whatsapp=whatsapp)
     known = {agent.lower() for agent in agents}
     for location, name in states.assignees(workflow):
         if name.lower() not in known:

@@ -296,9 +296,13 @@ NoticeSwitches = Annotated[
 
 
 class NoticesFile(Section):
-    """`notices.yaml`. notices: those switched off; what is not named is sent."""
+    """`notices.yaml`. notices: those switched off; what is not named is sent.
+
+    whatsapp: those of a new ticket that go there too; all others are the workflow's (`notify_whatsapp`).
+    """
 
     notices: NoticeSwitches = Field(default_factory=dict)
+    whatsapp: Annotated[tuple[Literal["N1", "N2"], ...], OrOne()] = ()
     quote: Quote = Quote()
     attachments_up_to: Annotated[SizeLimit, Field(validate_default=True)] = 10 * 1024 * 1024
     survey: Survey | None = None

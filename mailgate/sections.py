@@ -285,6 +285,23 @@ def _hook_url(value: str) -> str:
     return value
 
 
+#: What the URL of a provider holds for the digits of the recipient's number.
+NUMBER = "{number}"
+
+
+class Provider(Section):
+    """One provider of short messages. url_file: a file with its Apprise URL, in which `{number}` stands for whom."""
+
+    url_file: RequiredPath
+    timeout: Duration = Field(default="20s", validate_default=True)
+
+
+class Channels(Section):
+    """By what besides mail customers who want it are told."""
+
+    whatsapp: Provider | None = None
+
+
 class WebhookEntry(Section):
     """A program that rules may tell: the only hosts a POST ever goes to. The secret signs it."""
 

@@ -23,8 +23,10 @@ from mailgate.errors import ConfigError, Mistake
 from mailgate.limit_settings import Limits
 from mailgate.scaffold import FILE_NAME, presets
 from mailgate.sections import (
+    NUMBER,
     AgentEntry,
     Auth,
+    Channels,
     Company,
     Dkim,
     ImapAccount,
@@ -110,6 +112,7 @@ class Settings(Section):
     ops: Ops | None = None
     dkim: Dkim | None = None
     webhooks: tuple[WebhookEntry, ...] = ()
+    channels: Channels = Channels()
     sweeps: Sweeps = Sweeps()
     ack_within: Duration = Field(default="2d", validate_default=True)
     limits: Limits = Limits()
@@ -133,6 +136,7 @@ class Settings(Section):
             "ops",
             "relay",
             "auth",
+            "channels",
             "sweeps",
             "limits",
             "company",
@@ -221,7 +225,8 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[
     if settings is None:
         return None, mistakes
     settings = settings.model_copy(update={"folder": path.parent.absolute()})
-    mistakes = [*_across(document, settings), *_secrets(document, settings), *_unwise(document, settings)]
+    mistakes = [*_across(document, settings), *_secrets(document, settings), *_providers(document, settings)]
+    mistakes += _unwise(document, settings)
     return settings, sorted(mistakes, key=lambda m: (m.warning, m.line, m.column))
 
 
@@ -283,8 +288,21 @@ def _secret_files(settings: Settings) -> list[tuple[yamlfile.Location, Path, boo
         if account.oauth is not None:
             for key in ("client_secret_file", "refresh_token_file"):
                 found.append(((*where, "oauth", key), getattr(account.oauth, key), False))
+    if settings.channels.whatsapp is not None:
+        found.append((("channels", "whatsapp", "url_file"), settings.channels.whatsapp.url_file, False))
     public = ("cert", "ca_file")  # these may be read by anybody, but must be there
     return [(w, f, p) for w, f, p in found if f is not None and not (w[-1] in public and f.exists())]
+
+
+def _providers(document: Document, settings: Settings) -> list[Mistake]:
+    """A provider's URL must say where the number goes: without it every message would reach the same person."""
+    provider = settings.channels.whatsapp
+    try:
+        fits = provider is None or NUMBER in provider.url_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []  # `_secrets` says that it cannot be read; what is no text is no URL, and no message leaves
+    reason = f"the URL in it lacks {NUMBER}: where the recipient's number goes"
+    return [] if fits else [document.mistake(("channels", "whatsapp", "url_file"), reason)]
 
 
 def _unwise(document: Document, settings: Settings) -> list[Mistake]:

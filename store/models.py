@@ -137,6 +137,7 @@ class Contact(SQLModel, table=True):
     created_at: datetime
     verified_at: datetime | None = None
     password: str | None = None  # argon2, chosen by the person at an invitation; None: signs in by links only
+    whatsapp: str = ""  # +5548999990000 (E.164) of who wants to be told there too; "": nobody asked
 
 
 class ContactAddress(SQLModel, table=True):
@@ -310,7 +311,10 @@ class Event(SQLModel, table=True):
 
 
 class Outbox(SQLModel, table=True):
-    """One mail to one recipient, written in the transaction of what it tells; rendered once, at the first try."""
+    """One mail to one recipient, written in the transaction of what it tells; rendered once, at the first try.
+
+    channel: mail, or by what else a short message goes; `recipient` is a number then.
+    """
 
     __tablename__: ClassVar[str] = "outbox"
     __table_args__ = (
@@ -341,6 +345,7 @@ class Outbox(SQLModel, table=True):
     rendered_sha256: str | None = None
     answer: str = _text()  # the relay's last words
     settled_at: datetime | None = None
+    channel: str = "mail"
 
 
 class Webhook(SQLModel, table=True):

@@ -19,7 +19,11 @@ _OPEN = (OutboxState.WAITING, OutboxState.SENDING)
 _SENT = (
     select(func.count().label("mails"))
     .select_from(OUTBOX)
-    .where(OUTBOX.c.notice.in_(bindparam("notices", expanding=True)), OUTBOX.c.created_at > bindparam("since"))
+    .where(
+        OUTBOX.c.notice.in_(bindparam("notices", expanding=True)),
+        OUTBOX.c.created_at > bindparam("since"),
+        OUTBOX.c.channel == "mail",
+    )
 )
 _COUNT_SENT = Query(_SENT)
 _COUNT_SENT_TO = Query(_SENT.where(OUTBOX.c.recipient == bindparam("recipient")))

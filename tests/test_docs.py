@@ -62,6 +62,7 @@ def test_the_documented_default_is_the_real_one(key: str, tmp_path: Path) -> Non
         "agents": "name: A, address: a@x.test, ",
         "imap": "host: x, user: u, ",
         "oauth": "token_url: x, client_id: y, ",
+        "channels.whatsapp": "url_file: x, ",
     }.get(holder, "")
     listed = holder in ("addresses", "agents", "imap")
 
@@ -72,7 +73,10 @@ def test_the_documented_default_is_the_real_one(key: str, tmp_path: Path) -> Non
         elif holder == "oauth":
             text = f"relay: {{oauth: {body}}}"
         else:
-            text = f"{holder}: {f'[{body}]' if listed else body}"
+            *outer, last = holder.split(".")
+            text = f"{last}: {f'[{body}]' if listed else body}"
+            for section in reversed(outer):
+                text = f"{section}: {{{text}}}"
         model, mistakes = yamlfile.validate(yamlfile.parse(text, "x"), Settings, {"folder": tmp_path})
         assert model is not None, mistakes
         value: Any = model

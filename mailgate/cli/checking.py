@@ -79,6 +79,7 @@ def _company(folder: Path, document: Document, settings: Settings | None) -> lis
         departments=departments or ["suporte"],
         agents=agents,
         webhooks=webhooks,
+        whatsapp=settings is not None and settings.channels.whatsapp is not None,
     )
     return mistakes
 

@@ -161,6 +161,9 @@ def contact_set(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help='All further addresses; repeatable; "" for none.'),
     ] = None,
+    whatsapp: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help='Tell the person there too: +5548999990000; "" for no more.')
+    ] = None,
     active: Active = None,
     json: JsonOption = False,
 ) -> None:
@@ -171,7 +174,7 @@ def contact_set(
     values = {
         "address": address_of(address), "name": name, "organisation": organisation, "branch": branch, "role": role,
         "language": language, "may": may, "more_addresses": " ".join(also) if also is not None else None,
-        "active": _word(active),
+        "active": _word(active), "whatsapp": whatsapp,
     }  # fmt: skip
     _put(config, "contact", values, json, new=False)
 
@@ -180,7 +183,8 @@ def contact_set(
 def contact_import(
     file: FileArgument, config: ConfigOption = None, dry_run: DryRun = False, json: JsonOption = False
 ) -> None:
-    """Add and change contacts: address, name, organisation, branch, role, language, more_addresses, may, active.
+    """Add and change contacts: address, name, organisation, branch, role, language, more_addresses, may, active,
+    whatsapp.
 
     All of the file, or nothing. Example: mailgate contact import contatos.csv --dry-run
     """

@@ -166,6 +166,7 @@ def contact_show(address: AddressArgument, config: ConfigOption = None, json: Js
                 ("Branch", branch),
                 ("Role", row.role),
                 ("Language", row.language),
+                ("WhatsApp", row.whatsapp or None),
                 ("Active", "yes" if row.active else "no"),
                 ("Since", when(row.created_at, opened.settings)),
                 ("Proven", when(row.verified_at, opened.settings)),
@@ -207,7 +208,7 @@ def _reachable(address: str, config: Path | None, *, probe: bool) -> None:
 
 
 def _contact(row: Row[Any], organisation: str | None) -> dict[str, Any]:
-    names = ("address", "name", "role", "may", "language", "active", "created_at", "verified_at")
+    names = ("address", "name", "role", "may", "language", "active", "created_at", "verified_at", "whatsapp")
     return {name: getattr(row, name) for name in names} | {"organisation": organisation}
 
 

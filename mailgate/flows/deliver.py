@@ -46,6 +46,7 @@ class Outgoing:
     rendered: Rendered
     attempts: int
     first_try_at: datetime
+    channel: str = "mail"
 
     def raw(self, blobs: BlobFolder) -> bytes:
         """The bytes of the mail. Raises OSError when their blob cannot be read."""
@@ -92,6 +93,7 @@ def claim(site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any
             rendered=made.get(row.id) or Rendered(row.rendered_sha256, row.rendered),
             attempts=row.attempts,
             first_try_at=row.first_try_at or now,
+            channel=row.channel,
         )
         for row in rows
         if row.id not in broken
@@ -193,8 +195,10 @@ def _tell_failure(connection: Connection, site: Site, outbox_id: int, answer: st
         return
     now = site.clock()
     data = {"notice": row.notice, "recipient": row.recipient, "answer": answer}
+    if row.channel != "mail":
+        data["channel"] = row.channel
     tickets.add_event(connection, [_event(site, row.ticket_id, now, "delivery_failed", data)])
-    if row.recipient_role != Role.CUSTOMER:
+    if row.recipient_role != Role.CUSTOMER or row.channel != "mail":  # the mail beside it says what a message said
         return
     status = best_status("", answer, "")
     reason = reason_of(status, answer, "")

@@ -5,6 +5,7 @@ Values come as texts; a key that is not there leaves its column as it is, an emp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from mailgate.people.roles import PERMISSIONS, ROLES
 from store import people
 
 CONTACT = (
-    "address", "name", "organisation", "branch", "role", "language", "more_addresses", "may", "active",
+    "address", "name", "organisation", "branch", "role", "language", "more_addresses", "may", "active", "whatsapp",
 )  # fmt: skip
 ORGANISATION = ("name", "domains", "network", "cnpj", "tier", "language")
 BRANCH = ("organisation", "name", "place", "cnpj", "address", "active")
@@ -199,6 +200,8 @@ def _of_contact(connection: Connection, values: Values, old: Row[Any] | None) ->
         wanted["language"] = _language(values["language"])
     if "active" in values:
         wanted["active"] = _yes(values["active"])
+    if "whatsapp" in values:
+        wanted["whatsapp"] = _number(values["whatsapp"])
     if "may" in values:
         words = values["may"].replace(",", " ").replace(";", " ").lower().split()
         may = [_one_of(word, (*PERMISSIONS, "none"), "permission") for word in words]
@@ -277,6 +280,14 @@ def _address(text: str) -> str:
     if found is None or not found.domain or " " in found.address:
         raise DataError(f"{text!r} is not an address; write it like ana@cliente.test")
     return normalise(found.address)
+
+
+def _number(text: str) -> str:
+    """A telephone number as E.164 writes it; brackets, blanks and dashes are taken off."""
+    found = re.sub(r"[\s().-]", "", text)
+    if found and not re.fullmatch(r"\+[1-9][0-9]{7,14}", found):
+        raise DataError(f"{text!r} is not a number; write it with its country, like +5548999990000")
+    return found
 
 
 def _domains(text: str) -> list[str]:

@@ -53,12 +53,13 @@ _MOST_EXPLAINED = 5
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """One mail to be made. files: which of the comment's files are attached."""
+    """One mail to be made, or the few words of another channel. files: which of the comment's files are attached."""
 
     view: NoticeView
     head: Head
     signed_at: datetime
     files: tuple[FileRef, ...] = ()
+    channel: str = "mail"
 
 
 #: Mails up to this size are kept in their outbox row, larger ones as blobs.
@@ -93,6 +94,8 @@ class Renderer:
     def mail(self, job: RenderJob) -> bytes:
         """The whole mail, CRLF, signed where a key is configured."""
         view = job.view
+        if job.channel != "mail":
+            return self.composer.message(view).encode()
         if job.files and view.comment is not None:
             files = list(view.comment.files)
             for ref in job.files:
@@ -176,7 +179,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime, tol
         related=_related(connection, row, notice) or ((body["claims"],) if body.get("claims") else ()),
     )
     head = replace(_head(row, body, now), list_unsubscribe=view.unsubscribe)
-    return RenderJob(view, head, now, files)
+    return RenderJob(view, head, now, files, row.channel)
 
 
 def _once(site: Site, body: dict[str, Any]) -> str:

@@ -77,6 +77,8 @@ class Site:
     quoted: Callable[[], Quote] = Quote
     survey: Callable[[], Survey] = Survey
     attach_bytes: int = 10 * 1024 * 1024
+    channels: frozenset[str] = frozenset()  # by what besides mail people can be told
+    whatsapp_too: Callable[[], tuple[str, ...]] = tuple  # notices of a new ticket that go by it
 
     def pinned(self) -> Site:
         """The same with the rules in force now, for the whole of one mail or action, whatever is reloaded meanwhile."""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
-from mailgate.flows import bell
+from mailgate.flows import bell, telephone
 from mailgate.flows.effects import Changed, Said
 from mailgate.flows.extras import extras, hear_of_rating
 from mailgate.flows.formrows import asking, form
@@ -131,17 +131,15 @@ class Telling:
         tickets.add_event(self._connection, [event])
 
     def _note_missing(self, plans: list[Plan]) -> None:
-        """A ticket whose requester got no acknowledgement, or no message by another channel, says so in its history."""
+        """What the requester was not told: an acknowledgement, a message where no provider is set up."""
         ticket = self._changed.ticket
         if ticket is None:
             return
         missing = next((p for p in plans if p.notice is Notice.N1 and p.suppressed), None)
         if missing is not None and not missing.suppressed.startswith(_RESTS):  # of those that rest it is said already
             self._add_event("not_told", {"notice": str(missing.notice), "why": missing.suppressed})
-        for one in self._changed.asked_to_tell:
-            if one.channel != "mail":
-                data = {"notice": str(NOTICES[one.what]), "channel": one.channel, "why": "no provider is set up"}
-                self._add_event("not_told", data)
+        for data in telephone.missing(self._site, self._changed):
+            self._add_event("not_told", data)
 
     def write(self, plans: list[Plan]) -> list[Plan]:
         """Write an outbox row for each of these plans that is not suppressed."""
@@ -149,10 +147,18 @@ class Telling:
         if any(p.suppressed.startswith("digest") for p in plans):
             digest_row = self._digest(next(p for p in plans if p.suppressed.startswith("digest")))
             rows += [digest_row] if digest_row else []
-        links.add(self._connection, self._links)
         outbox.enqueue(self._connection, rows)
+        outbox.enqueue(self._connection, self._by_telephone(plans))
+        links.add(self._connection, self._links)
         self._links = []
         return plans
+
+    def _by_telephone(self, plans: list[Plan]) -> list[dict[str, Any]]:
+        ticket = self._changed.ticket
+        return [] if ticket is None else telephone.rows(
+            self._connection, self._site, self._facts, self._decision, self._changed, plans, self._requester(ticket),
+            self._no_answer(), self._said.journal_id, lambda to: self._link(ticket, to),
+        )  # fmt: skip
 
     # --- what happened, in the words of the plan ---------------------------------------------------------------------
 

@@ -141,6 +141,12 @@ class Composer:
         words = lines.cut(words, 180) or translator.t("mail.subject.none")
         return translator.t("mail.subject.thread", subject=words, key=view.key)
 
+    def message(self, view: NoticeView) -> str:
+        """A notice as a short message for a telephone: what happened, the key, the status, the link; no more."""
+        say = _speaker(view, self._translations.translator(view.language, view.timezone))
+        told = say(f"channel.{_template_of(view)}", key=view.key)
+        return "\n".join((f"{view.company.name}: {told}", say("channel.status", status=view.status), view.link))
+
     def bodies(self, view: NoticeView, automatic: bool = True, *, strict: bool = False) -> Bodies:
         """Text and HTML of a notice with their files. automatic: whether the footer says that no person wrote it.
 

@@ -25,6 +25,7 @@ from mailgate.flows.workers import Job, Workers, deadline_for
 from mailgate.ingest.journal import Burst
 from mailgate.mail.limits import MailLimits
 from mailgate.metrics import Metrics
+from mailgate.notify.channels import Providers
 from mailgate.notify.transport import DeliveryResult, Relay
 from store.errors import StoreError
 from store.journal import ClaimedMail
@@ -166,8 +167,9 @@ class ReceiveLoop(Loop):
 class DeliverLoop(Loop):
     """Claims outgoing mails, sends them side by side, and settles what came back, many in one transaction."""
 
-    def __init__(self, site: Site, workers: Workers, relay: Relay, metrics: Metrics) -> None:
+    def __init__(self, site: Site, workers: Workers, relay: Relay, providers: Providers, metrics: Metrics) -> None:
         super().__init__("deliver")
+        self._providers = providers
         self._site = site
         self._workers = workers
         self._relay = relay
@@ -224,7 +226,11 @@ class DeliverLoop(Loop):
 
     def _send(self, mail: Outgoing) -> None:
         try:
-            result = self._relay.send(mail.envelope_from, mail.recipient, mail.raw(self._site.blobs))
+            raw = mail.raw(self._site.blobs)
+            if mail.channel == "mail":
+                result = self._relay.send(mail.envelope_from, mail.recipient, raw)
+            else:
+                result = self._providers.send(mail.channel, mail.recipient, raw.decode())
         except Exception as error:  # a mail's oddity must not stop the others
             _LOG.exception("sending failed", outbox_id=mail.id)
             result = DeliveryResult("deferred", 0, "", f"{type(error).__name__}: {error}", self._relay.name)

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from mailgate import log
 from mailgate.allocator import keep_freed_memory
-from mailgate.app import House, NodeSlot, open_hooks, open_house, open_relay, tool_maker
+from mailgate.app import House, NodeSlot, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, timers
 from mailgate.flows.digests import Digests
@@ -142,7 +142,8 @@ class Node:
             self._workers = Workers(self._options.workers, tool_maker(self._settings))
         if "delivery" in roles and self._workers is not None:
             relay = open_relay(self._settings)
-            self._deliver = DeliverLoop(self._house.site, self._workers, relay, self._metrics)
+            providers = open_providers(self._settings)
+            self._deliver = DeliverLoop(self._house.site, self._workers, relay, providers, self._metrics)
             self._deliver.start()
         if "worker" in roles and self._workers is not None:
             self._receive = ReceiveLoop(

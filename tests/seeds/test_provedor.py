@@ -1,20 +1,22 @@
-"""The provider, "Sistema de chamados": two tabs, four notices by mail, a reminder, and a rating that is heard at
-once.
+"""The provider, "Sistema de chamados": two tabs, four notices by mail and by WhatsApp, and a rating
+that is heard at once.
 
 Portal (issue of the pages): "Novo Chamado" with category and assistant (R020, R025, R033, R036), tabs "Abertos" and
 "Finalizados" as a page (R082), participants added there (R035, R091), permissions (R062, R063), "Meu Perfil" (R064,
-R069, R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry points (R097).
+R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry points (R097).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.integration.clients import OUTLOOK, Person
 from tests.integration.desk import comments, notices
+from tests.integration.machine import wait_until
 from tests.seeds.company import Company, read
+from tests.telephones import Telephones, played
 
 pytestmark = pytest.mark.integration
 
@@ -24,13 +26,26 @@ GIL = Person("Gil Gestão", "gil@hospeda.test")
 
 
 @pytest.fixture(scope="module")
-def provedor(company: Callable[..., Company]) -> Company:
+def telephones() -> Iterator[Telephones]:
+    """The provider's own provider, of WhatsApp messages."""
+    with played() as telephones:
+        yield telephones
+
+
+@pytest.fixture(scope="module")
+def provedor(
+    company: Callable[..., Company], telephones: Telephones, tmp_path_factory: pytest.TempPathFactory
+) -> Company:
     """The provider with one agent and the manager who hears of ratings; it says protocolo, not ticket."""
+    url_file = tmp_path_factory.mktemp("secrets") / "whatsapp.url"
+    url_file.write_text(telephones.url, encoding="utf-8")
+    url_file.chmod(0o600)
     return company(
         "provedor",
         ADDRESS,
         company={"name": "Hospeda", "site": "https://hospeda.test"},
         key={"prefix": "PRO", "label": "protocolo"},
+        channels={"whatsapp": {"url_file": str(url_file)}},
         addresses=[{"address": ADDRESS, "department": "suporte"}],
         agents=[
             {"name": TEO.name, "address": TEO.address, "departments": ["suporte"], "role": "agent"},
@@ -103,3 +118,29 @@ def test_a_participant_follows_and_answers_by_mail(provedor: Company) -> None:
     provedor.reads(ney, key, "Voltou, obrigada!")
     # R117: no more of it for her, by one click of her mail client (List-Unsubscribe); Ney goes on hearing
     assert hers.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_the_same_four_by_whatsapp(provedor: Company, telephones: Telephones) -> None:
+    # "Insira um número válido de WhatsApp para receber notificações das interações" (R069)
+    # "Toda a tratativa será notificada tanto por E-mail quanto por WhatsApp" (R111)
+    rui = provedor.known("Rui Melo", "rui@padaria.test")
+    provedor.gateway.run("contact", "add", rui.address, "--name", rui.name)
+    provedor.gateway.run("contact", "set", rui.address, "--whatsapp", "+55 48 99999-0000")
+    before = len(telephones.got)
+
+    def message(words: str) -> str:
+        wait_until(lambda: any(words in text for _, text in telephones.got[before:]), 20, f"a message {words!r}")
+        return next(text for _, text in telephones.got[before:] if words in text)
+
+    provedor.writes(rui, "Domínio novo", "Registrem padaria.test para nós, por favor.")
+    key = provedor.key_of(provedor.first_to(rui))
+    assert "Status: Aberto" in message(f"abrimos o protocolo {key}")
+    work = provedor.reads(TEO, key, "Registrem")
+    provedor.works(TEO, work, "Registrado. Confira?")
+    provedor.reads(rui, key, "Registrado")
+    assert "Status: Respondido" in message("há uma nova resposta")
+    provedor.pass_time(days=2, minutes=5)
+    message("à espera da sua resposta")
+    provedor.works(TEO, work, "#finalizado\nTudo certo.")
+    assert "Status: Finalizado" in message("foi encerrado")
+    assert {path for path, _ in telephones.got} == {"/5548999990000"}
