@@ -34,7 +34,7 @@ from mailgate.errors import Busy, ConfigError, Mistake, Unavailable
 from mailgate.flows.hooks import Hook
 from mailgate.flows.reading import Network, Reader, Reading, ReadJob
 from mailgate.flows.rendering import Rendered, Renderer, RenderJob
-from mailgate.flows.site import Lifetimes, RetryPolicy, Site, SlaQuery
+from mailgate.flows.site import DigestTime, DigestTimes, Lifetimes, RetryPolicy, Site, SlaQuery
 from mailgate.i18n import Translations
 from mailgate.links.tokens import Mint, load_mint
 from mailgate.mail.addresses import normalise
@@ -46,8 +46,8 @@ from mailgate.notify.views import CompanyView
 from mailgate.opening import mail_limits, open_blobs, open_database, support_addresses
 from mailgate.resources import data_folder
 from mailgate.scaffold import preset_folder
+from mailgate.sections import WEEKDAYS, Daily, Oauth, Weekly
 from mailgate.sections import ImapAccount as ImapSection
-from mailgate.sections import Oauth
 from mailgate.settings import Settings, secret
 from mailgate.yamltypes import Listen, Rate, bound, seconds
 from store import people
@@ -201,6 +201,7 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         department_labels=lambda key, language: shelf.company.department_label(key, language),
         sends=lambda notice: shelf.company.notices.sends(notice),
         default_topic=lambda: shelf.company.topics.default or "",
+        digests=_digest_times(settings),
         quoted=lambda: shelf.company.notices.quote,
         survey=lambda: shelf.company.notices.survey or Survey(),
         attach_bytes=shelf.company.notices.attachments_up_to,
@@ -211,6 +212,16 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),
         lifetimes=Lifetimes(access=settings.limits.access_link, one_use=settings.limits.invitation_link),
     )
+
+
+def _digest_times(settings: Settings) -> DigestTimes:
+    own = settings.digests
+
+    def time(section: Daily | Weekly) -> DigestTime:
+        days = section.days if isinstance(section, Daily) else (section.day,)
+        return DigestTime(section.hour, frozenset(WEEKDAYS.index(day) for day in days))
+
+    return DigestTimes(time(own.agents), time(own.held), time(own.managers), time(own.weekly))
 
 
 def sync_agents(site: Site, settings: Settings) -> None:
@@ -323,7 +334,7 @@ class ToolMaker:
 
     def check_templates(self) -> None:
         """Raises ConfigError naming every template that does not compile."""
-        Composer(self.templates, Translations.load(self.templates / "translations"), self.overrides)
+        Composer(self.templates, Translations.beside(self.templates, self.overrides), self.overrides)
 
     def __call__(self) -> Tools:
         domains.warm_up()
@@ -332,7 +343,7 @@ class ToolMaker:
         reader = Reader(
             self.limits, load_mint(self.keys), blobs, resolver, self.trusted, self.trusted_sealers, self.relays
         )
-        translations = Translations.load(self.templates / "translations")
+        translations = Translations.beside(self.templates, self.overrides)
         composer = Composer(self.templates, translations, self.overrides)
         signer: Signer | None = load_signer(*self.dkim) if self.dkim else None
         return Tools(reader, Renderer(composer, blobs, signer))

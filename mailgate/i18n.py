@@ -124,6 +124,12 @@ class Translations:
         base = merged[default]
         return cls({tag: {**base, **texts} for tag, texts in merged.items()}, default)
 
+    @classmethod
+    def beside(cls, templates: Path, own: Path | None = None) -> Translations:
+        """The words in `templates`, and over them those in a company's own folder of templates, if it has any."""
+        more = own / "translations" if own is not None else None
+        return cls.load(templates / "translations", *([more] if more is not None and more.is_dir() else []))
+
     @property
     def languages(self) -> tuple[str, ...]:
         """Every language there is, the default first."""

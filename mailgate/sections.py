@@ -317,6 +317,40 @@ class WebhookEntry(Section):
         return self
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Hour = Annotated[int, Field(ge=0, le=23)]
+
+
+class Daily(Section):
+    """A mail of the calendar that leaves on these days, from that hour on by the company's clock."""
+
+    hour: Hour = 8
+    days: tuple[Weekday, ...] = WEEKDAYS
+
+
+class WorkingDaily(Daily):
+    """One that leaves on working days unless it says others."""
+
+    days: tuple[Weekday, ...] = WEEKDAYS[:5]
+
+
+class Weekly(Section):
+    """A mail of the calendar that leaves once a week."""
+
+    hour: Hour = 8
+    day: Weekday = "mon"
+
+
+class Digests(Section):
+    """When the mails of the calendar leave; who gets them, and whether, is said in notices.yaml."""
+
+    agents: WorkingDaily = WorkingDaily()
+    held: Daily = Daily()
+    managers: Weekly = Weekly()
+    weekly: Weekly = Weekly()
+
+
 class Sweeps(Section):
     """How often each sweep looks."""
 

@@ -28,6 +28,7 @@ from mailgate.sections import (
     Auth,
     Channels,
     Company,
+    Digests,
     Dkim,
     ImapAccount,
     Lmtp,
@@ -113,6 +114,7 @@ class Settings(Section):
     dkim: Dkim | None = None
     webhooks: tuple[WebhookEntry, ...] = ()
     channels: Channels = Channels()
+    digests: Digests = Digests()
     sweeps: Sweeps = Sweeps()
     ack_within: Duration = Field(default="2d", validate_default=True)
     limits: Limits = Limits()
@@ -137,6 +139,7 @@ class Settings(Section):
             "relay",
             "auth",
             "channels",
+            "digests",
             "sweeps",
             "limits",
             "company",

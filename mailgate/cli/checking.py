@@ -210,12 +210,9 @@ class _Opened:
 
         templates = data_folder("templates")
         own = self._settings.folder / "templates"
-        folders = [templates / "translations"]
-        if (own / "translations").is_dir():
-            folders.append(own / "translations")
-        translations = Translations.load(*folders)
+        shipped, translations = Translations.beside(templates), Translations.beside(templates, own)
         composer = Composer(templates, translations, own if own.is_dir() else None)
-        self._found += lint(composer, translations, [own / "mail", templates / "mail"])
+        self._found += lint(composer, translations, [own / "mail", templates / "mail"], shipped)
 
     def _store(self) -> None:
         settings = self._settings

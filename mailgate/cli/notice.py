@@ -70,6 +70,5 @@ def _composer(settings: Settings) -> tuple[Composer, tuple[str, ...]]:
     from mailgate.resources import data_folder
 
     templates, own = data_folder("templates"), settings.folder / "templates"
-    folders = [templates / "translations", own / "translations"]
-    translations = Translations.load(*(folder for folder in folders if folder.is_dir()))
+    translations = Translations.beside(templates, own)
     return Composer(templates, translations, own if own.is_dir() else None), translations.languages

@@ -128,7 +128,7 @@ class _Stage:
         self._site = replace(site, clock=lambda: self._now)
         templates = data_folder("templates")
         own = settings.folder / "templates"
-        composer = Composer(templates, Translations.load(templates / "translations"), own if own.is_dir() else None)
+        composer = Composer(templates, Translations.beside(templates, own), own if own.is_dir() else None)
         self._renderer = Renderer(composer, site.blobs, None)
         self._moments: list[Moment] = []
 

@@ -1,7 +1,7 @@
 """Mails of the calendar: what waits for an agent, what is held, what a customer's manager has open, the week's figures.
 
-Each day from eight in the morning by the company's clock, once, late rather than never; nobody gets one that says
-nothing. What was written today is read from the outbox, so that a restart repeats nothing.
+Each on its days from its hour on by the company's clock (`digests:` of mailgate.yaml), once, late rather than never;
+nobody gets one that says nothing. What was written is read from the outbox, so that a restart repeats nothing.
 """
 
 from __future__ import annotations
@@ -19,46 +19,55 @@ from mailgate.flows.figures import Period, of_period
 from mailgate.flows.letters import letter
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.seeing import visible_tickets
-from mailgate.flows.site import Site
+from mailgate.flows.site import DigestTime, Site
 from mailgate.links.tokens import digest
 from mailgate.notify.plan import Person
 from store import figures, journal, links, outbox, people
 from store.vocabulary import Category, Notice, Role
 
 _LOG = log.get("digests")
-_FROM_HOUR = 8
 _MOST = 60
-_SATURDAY = 5
 
 
 class Digests:
-    """Writes each day's digests. One for a process; it remembers only which day is done."""
+    """Writes each day's digests. One for a process; it remembers only which day of which kind is done."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._zone = ZoneInfo(site.timezone)
-        self._done: date | None = None
+        self._done: dict[str, date] = {}
 
     def sweep(self) -> int:
         """Write what is due now; how many mails."""
         local = self._site.clock().astimezone(self._zone)
-        if local.hour < _FROM_HOUR or local.date() == self._done:
+        today, times = local.date(), self._site.digests
+        hours = {"held": times.held, "agents": times.agents, "managers": times.managers, "weekly": times.weekly}
+        due = [kind for kind, at in hours.items() if local.hour >= at.hour and self._done.get(kind) != today]
+        if not due:
             return 0
-        written: int = self._site.writer.call(lambda connection: self._day(connection, local))
-        self._done = local.date()
+        written: int = self._site.writer.call(lambda connection: self._day(connection, local, due))
+        self._done.update(dict.fromkeys(due, today))
         if written:
             _LOG.info("digests written", mails=written)
         return written
 
-    def _day(self, connection: Connection, local: datetime) -> int:
+    def _day(self, connection: Connection, local: datetime, due: list[str]) -> int:
+        times, today = self._site.digests, local.date()
         day = _Day(connection, self._site.pinned(), local)
-        day.held()
-        if local.weekday() < _SATURDAY:
+        if "held" in due and today.weekday() in times.held.days:
+            day.held()
+        if "agents" in due and today.weekday() in times.agents.days:
             day.agents()
-        week = local.date() - timedelta(days=local.weekday())
-        day.managers(week)
-        day.week(week)
+        if "managers" in due:
+            day.managers(_newest(times.managers, today))
+        if "weekly" in due:
+            day.week(_newest(times.weekly, today))
         return day.finish()
+
+
+def _newest(weekly: DigestTime, today: date) -> date:
+    """The last of its days, today included: what was not written since then is late, and is written now."""
+    return next(day for back in range(7) if (day := today - timedelta(days=back)).weekday() in weekly.days)
 
 
 class _Day:
@@ -123,7 +132,7 @@ class _Day:
         return [k for k, state in states.items() if state.category not in (Category.SOLVED, Category.CLOSED)]
 
     def week(self, week: date) -> None:
-        """To our managers, once a week: the figures of the week that has ended."""
+        """To our managers, once a week: the figures of the seven days before that day."""
         since, until = self._midnight(week - timedelta(days=7)), self._midnight(week)
         told = [a for a in people.agents(self._connection) if a.role in ("manager", "admin")]
         told = [a for a in told if not self._sent(Notice.WEEKLY, self._agent(a), week)]

@@ -37,6 +37,24 @@ class Lifetimes:
 
 
 @dataclass(frozen=True, slots=True)
+class DigestTime:
+    """From which hour on (company's clock), on which weekdays (Monday is 0), a mail of the calendar leaves."""
+
+    hour: int = 8
+    days: frozenset[int] = frozenset(range(7))
+
+
+@dataclass(frozen=True, slots=True)
+class DigestTimes:
+    """When each mail of the calendar leaves. managers, weekly: on one day of the week."""
+
+    agents: DigestTime = DigestTime(days=frozenset(range(5)))
+    held: DigestTime = DigestTime()
+    managers: DigestTime = DigestTime(days=frozenset({0}))
+    weekly: DigestTime = DigestTime(days=frozenset({0}))
+
+
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """When a mail is tried again."""
 
@@ -74,6 +92,7 @@ class Site:
     next_check_at: Callable[[datetime, SlaQuery], datetime | None]
     retry: RetryPolicy
     lifetimes: Lifetimes = Lifetimes()
+    digests: DigestTimes = DigestTimes()
     quoted: Callable[[], Quote] = Quote
     survey: Callable[[], Survey] = Survey
     attach_bytes: int = 10 * 1024 * 1024

@@ -6,15 +6,17 @@ or the link leaves a customer with a mail that does not help, and nobody would n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 from mailgate.errors import Mistake
-from mailgate.i18n import Translations
+from mailgate.i18n import Translations, placeholders
 from mailgate.notify.compose import Composer
 from mailgate.notify.sample import AGENT, CLOSES, DUE, KEY, LINK, PREVIOUS, SECRET, STATUS, SURVEY, TEXT, sample
 from mailgate.notify.views import CompanyView
+from mailgate.yamlfile import did_you_mean
 from store.vocabulary import Notice
 
 _OF_A_TICKET = ("key", "status", "agent", "due date", "link")
@@ -45,20 +47,42 @@ MUST: dict[Notice, tuple[str, ...]] = {
 _COMPANY = CompanyView("Empresa 3310", "https://mailgate.invalid", "(11) 5555-0142", "8h–18h")
 _ZONE = "America/Sao_Paulo"
 _EVERYWHERE = ("company", "phone")
+#: Placeholders that every text of a mail may name (`compose._speaker`).
+_ALWAYS = frozenset({"key", "label", "Label", "status", "agent", "company"})
 
 
-def lint(composer: Composer, translations: Translations, folders: list[Path]) -> list[Mistake]:
-    """What is missing, by template. folders: where templates are looked for, a company's own first."""
-    found = [one for notice in Notice for one in _missing(composer, translations, notice, folders)]
-    return found + _strangers(composer, translations, folders)
+def lint(
+    composer: Composer, translations: Translations, folders: list[Path], shipped: Translations | None = None
+) -> list[Mistake]:
+    """What is missing, by template, in every language.
+
+    folders: where templates are looked for, a company's own first and ours last. shipped: our own words, to look at the
+    company's beside them.
+    """
+    found: dict[Mistake, list[str]] = {}
+    for language in translations.languages:
+        for notice in Notice:
+            for mistake in _missing(composer, translations, language, notice, folders):
+                found.setdefault(mistake, []).append(language)
+        for mistake in _strangers(composer, translations, language, folders):
+            found.setdefault(mistake, []).append(language)
+    every = len(translations.languages)
+    said = [
+        one if len(where) == every else replace(one, reason=f"{one.reason} (in {', '.join(where)})")
+        for one, where in found.items()
+    ]
+    said += _unused(folders)
+    return said + (_words(translations, shipped, folders[0].parent / "translations") if shipped else [])
 
 
-def _missing(composer: Composer, translations: Translations, notice: Notice, folders: list[Path]) -> list[Mistake]:
-    language = translations.default
+def _missing(
+    composer: Composer, translations: Translations, language: str, notice: Notice, folders: list[Path]
+) -> list[Mistake]:
     view = sample(notice, language, _COMPANY, _ZONE, "ticket")
     if notice is Notice.N5:  # its last customer's word stays out of sight where none was written
         view = replace(view, waits_for_customer=False)
     try:
+        composer.subject(view)
         bodies = composer.bodies(view, strict=True)
     except Exception as error:  # whatever a template does wrong is for its author to read
         where = _file(f"{notice.lower()}.html", folders)
@@ -80,11 +104,16 @@ def _missing(composer: Composer, translations: Translations, notice: Notice, fol
     return mistakes
 
 
-def _strangers(composer: Composer, translations: Translations, folders: list[Path]) -> list[Mistake]:
+def _strangers(composer: Composer, translations: Translations, language: str, folders: list[Path]) -> list[Mistake]:
     """The acknowledgement to a sender nobody has verified: key, status, due date and link as well."""
-    view = replace(sample(Notice.N1, translations.default, _COMPANY, _ZONE, "ticket"), verified=False)
-    bodies = composer.bodies(view)
-    due = translations.translator(translations.default, _ZONE).date(DUE)
+    view = replace(sample(Notice.N1, language, _COMPANY, _ZONE, "ticket"), verified=False)
+    try:
+        bodies = composer.bodies(view, strict=True)
+    except Exception as error:  # as above
+        where = _file("n1_unverified.html", folders)
+        reason = f"N1 to an unverified sender cannot be made: {type(error).__name__}: {error}"
+        return [Mistake(str(where), 1, 1, reason[:300])]
+    due = translations.translator(language, _ZONE).date(DUE)
     mistakes = []
     for face, shown in ((".txt", bodies.text), (".html", unescape(bodies.html))):
         flat = "".join(shown.split())
@@ -99,3 +128,54 @@ def _strangers(composer: Composer, translations: Translations, folders: list[Pat
 def _file(name: str, folders: list[Path]) -> Path:
     """Where the template is read from."""
     return next((folder / name for folder in folders if (folder / name).is_file()), Path(name))
+
+
+def _unused(folders: list[Path]) -> list[Mistake]:
+    """A company's templates that no notice is made of; one that begins with _ may be a part of another."""
+    *own, ours = folders
+    known = sorted(path.name for path in ours.glob("*.*"))
+    return [
+        Mistake(str(path), 1, 1, f"nothing uses a template of that name{did_you_mean(path.name, known)}", warning=True)
+        for folder in own
+        for path in sorted(folder.glob("*"))
+        if path.name not in known and not path.name.startswith(("_", "."))
+    ]
+
+
+def _words(translations: Translations, shipped: Translations, folder: Path) -> list[Mistake]:
+    """A company's words beside ours: a key nothing uses, a placeholder that has no value and would break the mail."""
+    found = []
+    for language in translations.languages:
+        ours = shipped.by_language.get(language, shipped.by_language[shipped.default])
+        path = folder / f"{language}.yaml"
+        for key, text in translations.by_language[language].items():
+            if text == ours.get(key):
+                continue
+            if key not in ours and not key.startswith("mail.label."):
+                reason, warning = f"nothing uses the words `{key}`{did_you_mean(key, ours)}", True
+            elif strange := sorted(placeholders(text) - placeholders(ours.get(key, "")) - _usual(key)):
+                reason, warning = (
+                    f"`{key}` has no {{{strange[0]}}}{did_you_mean(strange[0], _filled(ours, key))}",
+                    False,
+                )
+            else:
+                continue
+            found.append(Mistake(str(path), _line(path, key), 1, reason, warning=warning))
+    return found
+
+
+def _filled(ours: Mapping[str, str], key: str) -> list[str]:
+    return sorted(placeholders(ours.get(key, "")) | _usual(key))
+
+
+def _usual(key: str) -> frozenset[str]:
+    return _ALWAYS if key.startswith("mail.") else frozenset()
+
+
+def _line(path: Path, key: str) -> int:
+    """The line that begins with the key; 0 where the text is another file's."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    return next((n for n, line in enumerate(lines, 1) if line.strip("'\"").startswith(key)), 0)

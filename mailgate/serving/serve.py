@@ -231,9 +231,8 @@ class Node:
 
     def _make_portal(self) -> Any:
         templates = data_folder("templates")
-        overrides = self._settings.folder / "templates" / "translations"
-        translations = Translations.load(templates / "translations", *([overrides] if overrides.is_dir() else []))
         own, logo = self._settings.folder / "templates", self._settings.company.logo
+        translations = Translations.beside(templates, own)
         limits = self._settings.limits
         return make_app(
             self._house.site,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ import pytest
 
 from mailgate.flows.digests import Digests
 from mailgate.flows.figures import of_period
+from mailgate.flows.site import DigestTime, DigestTimes
 from store import people
 from tests.flows.story import Story
 from tests.flows.test_notices import MARTA, body, press
@@ -69,6 +71,27 @@ def test_the_week_is_told_to_managers_once_and_says_what_stats_says(company: Sto
         found = of_period(connection, company.site, NOON - timedelta(days=8), NOON, "pt-BR")
     assert [(one.name, one.solved, one.rating) for one in found.by_agent] == [(BRUNO[0], 1, 4.0)]
     assert [one.opened for one in found.by_department] == [1]
+
+
+def test_hours_and_days_are_the_companys_own(make_story: Callable[..., Story], company: Story) -> None:
+    """`digests:` of mailgate.yaml: what is held at two, the agents' on Saturdays at six, the week on Thursdays."""
+    times = DigestTimes(
+        agents=DigestTime(6, frozenset({5})), held=DigestTime(14), weekly=DigestTime(12, frozenset({3}))
+    )
+    site = replace(company.site, digests=times)
+    company.receive(plain_mail(("Suporte", SUPPORT), SUPPORT, "Eco", "Eco.", verified=False))
+    digests = Digests(site)
+
+    def at(days: int, hour: int) -> list[str]:
+        before = len(company.told())
+        company.clock.now = NOON.replace(hour=hour) + timedelta(days=days)
+        digests.sweep()
+        return [notice for notice, _ in company.told()[before:]]
+
+    assert at(0, 12) == ["WEEKLY"], "last Thursday's is late"
+    assert at(0, 14) == ["HELD_DIGEST"]
+    assert at(1, 14) == ["HELD_DIGEST"]
+    assert at(3, 6) == ["AGENT_DIGEST"]
 
 
 def test_held_mails_are_named_to_who_leads(company: Story) -> None:

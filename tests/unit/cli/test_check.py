@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mailgate import app
 from mailgate.authn.resolver import DictResolver
 from mailgate.cli import probing
 from mailgate.ingest.submission import hash_password
+from mailgate.notify.sample import sample
+from mailgate.notify.views import CompanyView
 from mailgate.settings import load_settings
+from store.vocabulary import Notice
 from tests.unit.cli.conftest import Shell
 from tests.unit.notify.scripted import ScriptedRelay
 
@@ -43,6 +47,24 @@ def test_everything_at_once(bare: Shell) -> None:
     assert named == {"mailgate.yaml", "workflow.yaml", "sla.yaml"}
     assert sum("mailgate.yaml" in line for line in ran.out.splitlines()) == 2
     assert "mistakes in" in ran.err
+
+
+def test_the_companys_own_words_are_in_its_mails(bare: Shell) -> None:
+    """They were on the pages only."""
+    words = bare.folder / "templates" / "translations"
+    words.mkdir(parents=True)
+    (words / "pt-BR.yaml").write_text('mail.marker: "--- Escreva aqui em cima ---"\n', encoding="utf-8")
+    assert bare("check").code == 0
+    composer = app.tool_maker(load_settings(bare.file))().renderer.composer
+    view = sample(Notice.N5, "pt-BR", CompanyView("Exemplo"), "America/Sao_Paulo", "ticket")
+    assert composer.bodies(view).text.startswith("--- Escreva aqui em cima ---")
+
+
+def test_digests_have_hours_and_days(bare: Shell) -> None:
+    bare.file.write_text(bare.file.read_text() + "\ndigests:\n  agents: {hour: 25}\n  weekly: {day: monday}\n")
+    said = " ".join(reasons(bare).values())
+    assert "hour" in said
+    assert "mon" in said
 
 
 def test_not_even_yaml_still_checks_the_rest(bare: Shell) -> None:

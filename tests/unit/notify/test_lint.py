@@ -19,9 +19,16 @@ WORDS = Translations.load(TEMPLATES / "translations")
 
 
 def said_of(own: Path) -> list[str]:
-    """What the linter says of the templates in `own/mail`."""
-    composer = Composer(TEMPLATES, WORDS, own)
-    return [f"{Path(m.file).name}: {m.reason}" for m in lint(composer, WORDS, [own / "mail", TEMPLATES / "mail"])]
+    """What the linter says of the templates in `own/mail` and the words in `own/translations`."""
+    words = Translations.beside(TEMPLATES, own)
+    composer = Composer(TEMPLATES, words, own)
+    found = lint(composer, words, [own / "mail", TEMPLATES / "mail"], WORDS)
+    return [f"{Path(m.file).name}: {m.reason}" for m in found]
+
+
+def say(own: Path, language: str, text: str) -> None:
+    (own / "translations").mkdir(exist_ok=True)
+    (own / "translations" / f"{language}.yaml").write_text(text, encoding="utf-8")
 
 
 def put(own: Path, name: str, text: str) -> None:
@@ -64,6 +71,27 @@ def test_one_block_of_ours_may_be_replaced(tmp_path: Path) -> None:
     assert said_of(tmp_path) == []
     view = sample(Notice.N6, "pt-BR", CompanyView("Exemplo"), "America/Sao_Paulo", "ticket")
     assert Composer(TEMPLATES, WORDS, tmp_path).bodies(view).text.startswith("Oi da Exemplo!")
+
+
+def test_what_is_lost_in_one_language_only(tmp_path: Path) -> None:
+    put(tmp_path, "n6.txt", "{% extends 'shipped/n6.txt' %}{% block footer %}{% if language != 'es' %}"
+        "{{ super() }}{% endif %}{% endblock %}")  # fmt: skip
+    assert said_of(tmp_path) == ["n6.txt: N6 must say: company, phone (in es)"]
+
+
+def test_words_of_the_company_in_every_language(tmp_path: Path) -> None:
+    """A placeholder without a value would break the mail; a key that nothing uses is a slip of the pen."""
+    say(tmp_path, "en", 'mail.hello: "Dear {nmae},"\nmail.helo: "Dear {name},"\n')
+    said = said_of(tmp_path)
+    assert "en.yaml: `mail.hello` has no {nmae}; did you mean `name`?" in said
+    assert "en.yaml: nothing uses the words `mail.helo`; did you mean `mail.hello`?" in said
+    assert any("N5 cannot be made: KeyError: 'nmae' (in en)" in line for line in said)
+
+
+def test_a_template_that_no_notice_is_made_of(tmp_path: Path) -> None:
+    put(tmp_path, "n5.es.html", "Hola")
+    put(tmp_path, "_ours.html", "a part of others")
+    assert said_of(tmp_path) == ["n5.es.html: nothing uses a template of that name; did you mean `n5.html`?"]
 
 
 def test_every_notice_about_a_ticket_has_its_duties() -> None:
