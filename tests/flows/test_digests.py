@@ -90,7 +90,7 @@ def test_hours_and_days_are_the_companys_own(make_story: Callable[..., Story], c
 
     assert at(0, 12) == ["WEEKLY"], "last Thursday's is late"
     assert at(0, 14) == ["HELD_DIGEST"]
-    assert at(1, 14) == ["HELD_DIGEST"]
+    assert at(1, 14) == ["HELD_DIGEST", "WEEKLY"], "a Thursday"
     assert at(3, 6) == ["AGENT_DIGEST"]
 
 
