@@ -210,7 +210,12 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         null_sender=settings.relay.null_sender,
         node=node,
         retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),
-        lifetimes=Lifetimes(access=settings.limits.access_link, one_use=settings.limits.invitation_link),
+        lifetimes=Lifetimes(
+            access=settings.limits.access_link,
+            one_use=settings.limits.invitation_link,
+            session=settings.limits.session,
+            reset=settings.limits.reset_link,
+        ),
     )
 
 

@@ -138,6 +138,10 @@ class Contact(SQLModel, table=True):
     verified_at: datetime | None = None
     password: str | None = None  # argon2, chosen by the person at an invitation; None: signs in by links only
     whatsapp: str = ""  # +5548999990000 (E.164) of who wants to be told there too; "": nobody asked
+    whatsapp_verified_at: datetime | None = None
+    phone: str = ""  # as the person writes it
+    timezone: str = ""  # IANA; "": the company's
+    preferences: dict[str, Any] = _json()  # what the person chose on the pages; `people.preferences` reads it
 
 
 class ContactAddress(SQLModel, table=True):
@@ -433,9 +437,25 @@ class OneUse(SQLModel, table=True):
     comment_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     agent_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     contact_id: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
+    detail: str = _text()  # what it is about besides: the address to change to, the number to confirm
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+
+
+class Session(SQLModel, table=True):
+    """A browser in which a contact or an agent has signed in; its cookie carries a token, the row only its digest."""
+
+    __tablename__: ClassVar[str] = "session"
+    id: int = _id()
+    digest: str = Field(unique=True)
+    contact_id: int | None = _ref("contact", index=True)
+    agent_id: int | None = _ref("agent", index=True)
+    browser: str = ""  # as its person would name it: Firefox, Android
+    peer: str = ""  # the network it came from, without the last part
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
 
 
 class ImapCursor(SQLModel, table=True):

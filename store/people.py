@@ -162,6 +162,13 @@ def organisations(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(select(ORGANISATION).order_by(ORGANISATION.c.name)))
 
 
+def organisation(connection: Connection, organisation_id: int | None) -> Row[Any] | None:
+    """One organisation; None for no id."""
+    if organisation_id is None:
+        return None
+    return connection.execute(select(ORGANISATION).where(ORGANISATION.c.id == organisation_id)).first()
+
+
 def stop_telling(connection: Connection, ticket_id: int, contact_id: int) -> bool:
     """Mute a ticket for one who follows it; False where he was not told anyway."""
     p = PARTICIPANT.c

@@ -34,6 +34,8 @@ class Lifetimes:
 
     access: timedelta = timedelta(days=30)
     one_use: timedelta = timedelta(days=7)
+    session: timedelta = timedelta(hours=12)
+    reset: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from mailgate import log
 from mailgate.flows import customer
 from mailgate.flows.customer import Expired, Grant
+from mailgate.flows.seeing import may_see_ticket
+from mailgate.portal import members
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, peer
+from mailgate.portal.visitor import Visitor
 from store import people, tickets
 from store.errors import StoreError
 
@@ -31,12 +35,16 @@ _KEY = re.compile(r"[\[#\s]*([A-Za-z]{1,20}-)?([0-9]{1,12})[\]\s]*")
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A visitor who may see one ticket. language: of the person, if known."""
+    """A visitor who may see one ticket. language: of the person, if known. visitor: who signed in, None by a link.
+
+    grant: of the link; of a session it bears the session's id in the link's place.
+    """
 
     ticket: Row[Any]
     grant: Grant
     visit: Visit
     language: str | None
+    visitor: Visitor | None = None
 
 
 class LinkExpired(Exception):
@@ -45,12 +53,6 @@ class LinkExpired(Exception):
     def __init__(self, link_id: int) -> None:
         super().__init__("an access link has expired")
         self.link_id = link_id
-
-
-def home(request: Request) -> Response:
-    """What this is, and the way to a ticket."""
-    desk = desk_of(request)
-    return desk.page(request, "home.html", address=desk.site.addresses[0].address)
 
 
 def open_token(request: Request) -> Response:
@@ -81,12 +83,21 @@ def expired(request: Request, token: str) -> HTMLResponse:
 
 
 def admit(desk: Desk, connection: Connection, request: Request) -> Admitted:
-    """The ticket of the path, if a link of this browser opens it now.
+    """The ticket of the path, if who signed in may see it, or a link of this browser opens it now.
 
-    Raises LinkExpired, and HTTPException 404 for every other reason alike; 429 beyond the rate of the link.
+    Raises LinkExpired, and HTTPException 404 for every other reason alike; 429 beyond the rate of link or session.
     """
     visit = desk.cookies.read(request)
     ticket = tickets.by_key(connection, request.path_params["key"][:40])
+    visitor = members.visitor(desk, connection, request)
+    if visitor is not None and ticket is not None and _sees(connection, desk, visitor, ticket):
+        _bound(desk, request, f"session {visitor.session_id}")
+        agent, contact = visitor.agent, visitor.contact
+        grant = Grant(
+            visitor.session_id, ticket.id, contact.id if contact is not None else None,
+            agent.id if agent is not None else None, visitor.until,
+        )  # fmt: skip
+        return Admitted(ticket, grant, visit, visitor.language, visitor)
     late = 0
     for link_id in visit.links if ticket is not None else ():
         found = customer.known_link(connection, desk.site, link_id)
@@ -95,13 +106,25 @@ def admit(desk: Desk, connection: Connection, request: Request) -> Admitted:
         if isinstance(found, Expired):
             late = late or found.link_id
             continue
-        wait = 0 if "/files/" in request.url.path else desk.by_link.count(str(link_id), desk.site.clock())
-        if wait:
-            raise HTTPException(429, headers={"Retry-After": str(wait)})
+        _bound(desk, request, str(link_id))
         return Admitted(ticket, found, visit, _language(connection, found))
     if late:
         raise LinkExpired(late)
     raise HTTPException(404)
+
+
+def _sees(connection: Connection, desk: Desk, visitor: Visitor, ticket: Row[Any]) -> bool:
+    """Whether who signed in may see the ticket: agents all of them, contacts as `people.visibility` says."""
+    if visitor.contact is None:
+        return visitor.is_agent
+    return may_see_ticket(connection, desk.site, visitor.contact.id, ticket)[0]
+
+
+def _bound(desk: Desk, request: Request, name: str) -> None:
+    """Count a request of a link or a session; the pictures of a page are not counted."""
+    wait = 0 if "/files/" in request.url.path else desk.by_link.count(name, desk.site.clock())
+    if wait:
+        raise HTTPException(429, headers={"Retry-After": str(wait)})
 
 
 def _language(connection: Connection, grant: Grant) -> str | None:
@@ -161,3 +184,10 @@ def refuse_asking(desk: Desk, request: Request) -> None:
     wait = desk.asks.count(peer(request), desk.site.clock())
     if wait:
         raise HTTPException(429, headers={"Retry-After": str(wait)})
+
+
+ROUTES = [
+    Route("/t/{token}", open_token),
+    Route("/links", ask, methods=["POST"]),
+    Route("/links/renew", renew, methods=["POST"]),
+]

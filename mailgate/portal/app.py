@@ -1,6 +1,6 @@
 """The portal as an ASGI app: routes, the pages of errors, and the shield around it all.
 
-No page has a script; every page works with the keyboard and without images. Endpoints are plain functions in a pool of
+Every page works without scripts and images and with the keyboard alone. Endpoints are plain functions in a pool of
 threads, since the store is synchronous; only those that read an upload are not.
 """
 
@@ -22,11 +22,13 @@ from mailgate import log
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows.site import Site
 from mailgate.i18n import Translations
-from mailgate.portal import access, confirmpages, filepages, invitations, survey, ticketpages
+from mailgate.portal import access, confirmpages, filepages, home, installing, invitations, survey, ticketpages
 from mailgate.portal.access import LinkExpired
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.desk import Desk, desk_of, peer
 from mailgate.portal.limits import PortalLimits
+from mailgate.portal.members import NotSignedIn, to_sign_in
+from mailgate.portal.menu import Offer
 from mailgate.portal.pages import Pages
 from mailgate.portal.shield import Shield, security_headers
 from mailgate.portal.throttle import Once, Throttle
@@ -39,7 +41,7 @@ _IMAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
-_UNCOUNTED = ("/healthz", "/static/", "/robots.txt", "/favicon.ico")
+_UNCOUNTED = ("/healthz", "/static/", "/robots.txt", "/favicon.ico", "/manifest.webmanifest")
 
 
 def make_app(
@@ -66,6 +68,7 @@ def make_app(
         exception_handlers={
             HTTPException: _http_error,
             LinkExpired: _link_expired,
+            NotSignedIn: to_sign_in,
             NotAllowed: _gone,
             DataError: _gone,
             StoreError: _away,
@@ -85,37 +88,23 @@ def make_app(
         by_ip=Throttle(limits.requests_per_ip),
         by_link=Throttle(limits.requests_per_token),
         sent=Once(),
+        offer=lambda: Offer(guests=site.policy.guests == "yes"),
         proxies=frozenset(trusted_proxies),
     )
     return app
 
 
+_PARTS = (home, access, ticketpages, filepages, confirmpages, survey, invitations)
+
+
 def _routes() -> list[Route]:
-    return [
-        Route("/", access.home),
+    ours = [
         Route("/healthz", _healthz),
         Route("/robots.txt", _robots),
+        Route("/manifest.webmanifest", installing.manifest),
         Route("/static/{name}", _static),
-        Route("/t/{token}", access.open_token),
-        Route("/links", access.ask, methods=["POST"]),
-        Route("/links/renew", access.renew, methods=["POST"]),
-        Route("/tickets/{key}", ticketpages.ticket),
-        Route("/tickets/{key}/comments", ticketpages.post, methods=["POST"]),
-        Route("/tickets/{key}/comments/{id:int}", ticketpages.sent),
-        Route("/tickets/{key}/comments/{id:int}/original", ticketpages.original),
-        Route("/tickets/{key}/files/{id:int}/{name}", filepages.file),
-        Route("/tickets/{key}/files/{id:int}", filepages.file),
-        Route("/confirm/{token}", confirmpages.look),
-        Route("/confirm/{token}", confirmpages.send, methods=["POST"]),
-        Route("/rate/{token}", survey.look),
-        Route("/rate/{token}", survey.answer, methods=["POST"]),
-        Route("/invite/{token}", invitations.look),
-        Route("/invite/{token}", invitations.accept, methods=["POST"]),
-        Route("/verify/{token}", invitations.ask_to_verify),
-        Route("/verify/{token}", invitations.verify, methods=["POST"]),
-        Route("/stop/{token}", survey.ask_to_stop),
-        Route("/stop/{token}", survey.stop, methods=["POST"]),
     ]
+    return ours + [route for part in _PARTS for route in part.ROUTES]
 
 
 class _Rate:

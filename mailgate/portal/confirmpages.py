@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailgate.flows import customer
 from mailgate.portal.access import refuse_guessing
@@ -33,3 +34,9 @@ def send(request: Request) -> Response:
     if customer.confirm(desk.site, token) is not None:
         return desk.message(request, "confirmed", 200)
     return look(request)
+
+
+ROUTES = [
+    Route("/confirm/{token}", look),
+    Route("/confirm/{token}", send, methods=["POST"]),
+]

@@ -1,4 +1,4 @@
-"""The cookie: which links this browser has opened, signed, with nothing behind it in the database.
+"""The cookies: which links this browser has opened, signed, with nothing behind it in the database; and its session.
 
 A link in the cookie is looked up at each request, so that a revoked or expired one opens nothing any more. The forms'
 token is bound to the cookie's own number and to the link. Source: RFC 6265 §4.1 (cookie), RFC 6265 §8.6 (integrity).
@@ -40,6 +40,7 @@ class Cookies:
     def __init__(self, mint: Mint, base_url: str) -> None:
         self.secure = urlsplit(base_url).scheme == "https"
         self.name = "__Host-mailgate" if self.secure else "mailgate"
+        self.session_name = f"{self.name}-session"
         self._form_key = mint.secret("form")
         self._serializer = URLSafeSerializer(
             mint.secret("cookie"),
@@ -73,8 +74,22 @@ class Cookies:
             samesite="lax",
         )
 
+    def session(self, request: Request) -> str:
+        """The token of this browser's session; "" for none."""
+        return request.cookies.get(self.session_name, "")[:64]
+
+    def write_session(self, response: Response, token: str) -> None:
+        """Set the cookie of a session that was just begun; it ends with the browser, or when the session does."""
+        response.set_cookie(
+            self.session_name, token, path="/", secure=self.secure, httponly=True, samesite="lax"
+        )  # fmt: skip
+
+    def end_session(self, response: Response) -> None:
+        """Take the session's cookie away."""
+        response.delete_cookie(self.session_name, path="/", secure=self.secure, httponly=True, samesite="lax")
+
     def form_token(self, visit: Visit, link_id: int) -> str:
-        """What a form of this browser about this link must bring back."""
+        """What a form of this browser about this link, or of this session, must bring back."""
         return hmac.digest(self._form_key, f"{visit.number}:{link_id}".encode(), "sha256").hex()[:32]
 
     def is_form_token(self, visit: Visit, link_id: int, token: str) -> bool:

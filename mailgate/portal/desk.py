@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +14,13 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from mailgate.flows.site import Site
 from mailgate.i18n import Translations, Translator
+from mailgate.portal import menu
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.limits import PortalLimits
+from mailgate.portal.menu import Offer
 from mailgate.portal.pages import Pages
 from mailgate.portal.throttle import Once, Throttle
+from mailgate.portal.visitor import Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Desk:
     by_ip: Throttle
     by_link: Throttle
     sent: Once
+    offer: Callable[[], Offer] = Offer
     proxies: frozenset[str] = frozenset()
 
     def translator(self, request: Request, *preferred: str | None) -> Translator:
@@ -52,10 +56,21 @@ class Desk:
         translator: Translator | None = None,
         headers: dict[str, str] | None = None,
         background: BackgroundTask | None = None,
+        visitor: Visitor | None = None,
+        here: str = "",
         **context: Any,
     ) -> HTMLResponse:
-        """A page as an answer."""
-        html = self.pages.render(template, translator or self.translator(request), **context)
+        """A page as an answer. visitor: who signed in, for the menu. here: the menu's entry that the page is."""
+        token = self.cookies.form_token(self.cookies.read(request), visitor.session_id) if visitor else ""
+        html = self.pages.render(
+            template,
+            translator or self.translator(request, visitor.language if visitor else None),
+            visitor=visitor,
+            menu=menu.entries(visitor, self.offer()),
+            here=here,
+            session_token=token,
+            **context,
+        )
         answered = {"Content-Language": (translator or self.translator(request)).language, "Vary": "Accept-Language"}
         return HTMLResponse(html, status, {**answered, **(headers or {})}, background=background)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.routing import Route
 
 from mailgate import log
 from mailgate.mail.attachments import media_type
@@ -85,3 +86,9 @@ def disposition(name: str, *, inline: bool) -> str:
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     value = f'{"inline" if inline else "attachment"}; filename="{plain}"'
     return value if plain == name else f"{value}; filename*=UTF-8''{quote(name, safe='')}"
+
+
+ROUTES = [
+    Route("/tickets/{key}/files/{id:int}/{name}", file),
+    Route("/tickets/{key}/files/{id:int}", file),
+]

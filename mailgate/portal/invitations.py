@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailgate.flows import inviting
 from mailgate.flows.inviting import INVITE, VERIFY, Invited
@@ -93,3 +94,11 @@ def _about(desk: Desk, request: Request, purpose: str) -> Invited:
         refuse_guessing(desk, request)
         raise HTTPException(404)
     return found
+
+
+ROUTES = [
+    Route("/invite/{token}", look),
+    Route("/invite/{token}", accept, methods=["POST"]),
+    Route("/verify/{token}", ask_to_verify),
+    Route("/verify/{token}", verify, methods=["POST"]),
+]

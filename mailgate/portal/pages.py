@@ -19,7 +19,12 @@ from mailgate.flows.site import Site
 from mailgate.i18n import Translations, Translator
 from mailgate.mail.attachments import media_type
 
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
 
 
 @dataclass(frozen=True, slots=True)

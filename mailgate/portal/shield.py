@@ -18,9 +18,11 @@ from mailgate.portal.limits import PortalLimits
 
 _LOG = log.get("portal")
 
-#: For pages of ours: no script at all, nothing from elsewhere, in no frame.
+#: For pages of ours: scripts only as files of our own, nothing from elsewhere, in no frame. blob: is a picture that
+#: the visitor chose and has not sent yet.
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 #: For the page that frames a mail.
 FRAMING_POLICY = f"{PAGE_POLICY}; frame-src 'self'"

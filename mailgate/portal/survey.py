@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailgate.flows import survey
 from mailgate.flows.survey import Asked
@@ -97,3 +98,11 @@ def _about(desk: Desk, request: Request, purpose: str) -> Asked:
         refuse_guessing(desk, request)
         raise HTTPException(404)
     return found
+
+
+ROUTES = [
+    Route("/rate/{token}", look),
+    Route("/rate/{token}", answer, methods=["POST"]),
+    Route("/stop/{token}", ask_to_stop),
+    Route("/stop/{token}", stop, methods=["POST"]),
+]

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from mailgate.decide.decision import RefusedFile
 from mailgate.decide.facts import FileFacts
@@ -62,6 +63,8 @@ def _page(
         "ticket.html",
         status=status,
         translator=translator,
+        visitor=admitted.visitor,
+        here="requests",
         ticket=view,
         is_agent=admitted.grant.agent_id is not None,
         form_token=desk.cookies.form_token(admitted.visit, admitted.grant.link_id),
@@ -210,8 +213,16 @@ def _store(desk: Desk, found: Attachment) -> Attachment:
 
 def _visit_after(desk: Desk, admitted: Admitted, ticket_id: int) -> Visit:
     """The visit to go on with. An answer to a closed ticket opened another one, which this browser may see too."""
-    if ticket_id == admitted.ticket.id:
+    if ticket_id == admitted.ticket.id or admitted.visitor is not None:
         return admitted.visit
     with desk.site.writer.database.read() as connection:
         link = links.newest(connection, ticket_id, contact_id=admitted.grant.contact_id)
     return admitted.visit.opened(link.id) if link is not None else admitted.visit
+
+
+ROUTES = [
+    Route("/tickets/{key}", ticket),
+    Route("/tickets/{key}/comments", post, methods=["POST"]),
+    Route("/tickets/{key}/comments/{id:int}", sent),
+    Route("/tickets/{key}/comments/{id:int}/original", original),
+]

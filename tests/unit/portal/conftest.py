@@ -15,10 +15,13 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
+from mailgate.flows import sessions
+from mailgate.flows.sessions import Person
 from mailgate.i18n import Translations
 from mailgate.portal.app import make_app
 from mailgate.portal.limits import PortalLimits
 from mailgate.resources import data_folder
+from store import people
 from tests.conftest import SettableClock
 from tests.house import ANA, House, close_site, make_site
 from tests.integration.machine import free_port
@@ -43,6 +46,16 @@ class Portal:
         """A browser that has opened a person's link to a ticket."""
         browser = self.visit(language)
         assert browser.get(f"/t/{self.house.token(key, address)}").status_code == 303
+        return browser
+
+    def signed_in(self, address: str = ANA[1], language: str = "pt-BR") -> httpx.Client:
+        """A browser in which a contact, or an agent, has signed in."""
+        with self.house.site.writer.database.read() as connection:
+            agent = people.agent_by_address(connection, address)
+            person = Person(people.contact_by_address(connection, address) if agent is None else None, agent)
+        assert person.named, f"nobody has the address {address}"
+        browser = self.visit(language)
+        browser.cookies.set("mailgate-session", sessions.start(self.house.site, person, "Firefox", "127.0.0.x"))
         return browser
 
     def state(self) -> str:
