@@ -22,6 +22,7 @@ from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
 from mailgate.decide.followup import after_closing
 from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book, Ruling, rule
+from mailgate.decide.thanking import kept, thanked
 from store.vocabulary import CommentKind, Outcome, Role
 
 #: How long an answer to the survey can be changed, from the first one on.
@@ -39,7 +40,8 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     if action.role is Role.CUSTOMER:
         if action.verb == "finalize":
             return _customer_finalizes(facts, action, author, ticket, thread, book)
-        if ticket.category == "closed":
+        thanks = thanked(facts, author, ticket, book)
+        if ticket.category == "closed" and not thanks:
             closed = replace(thread, kind="follow_up", why=f"{ticket.key} is closed")
             thread, refused = after_closing(facts, author, closed, book)
             if refused:
@@ -48,9 +50,8 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
                 return _action_follows_up(facts, action, author, ticket, thread, book)
         comment = said(CommentKind.COMMENT, action, author)
         ruling = rule(book, "customer_commented", facts, author, ticket)
-        actions: tuple[Action, ...] = (
-            comment, *status_after(facts, author, ticket, ruling, "customer.reply", book)
-        )  # fmt: skip
+        moved = status_after(facts, author, ticket, ruling, "customer.reply", book)
+        actions: tuple[Action, ...] = (comment, *(kept(moved, thanks) if thanks else moved))
         return decision_of(
             facts, Outcome.COMMENTED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions
         )

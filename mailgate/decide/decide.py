@@ -10,6 +10,7 @@ from mailgate.decide.action import by_person
 from mailgate.decide.chain import with_consequences
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import Facts
+from mailgate.decide.formclock import begins
 from mailgate.decide.mail import by_mail
 from mailgate.decide.moving import started, with_acts
 from mailgate.decide.ruling import Book
@@ -26,4 +27,5 @@ def decide(facts: Facts, book: Book) -> Decision:
         decision = by_due_date(facts, book)
     else:
         decision = by_timer(facts, book)
-    return with_acts(with_consequences(started(decision, facts, book), facts, book), facts, book)
+    decision = with_consequences(started(decision, facts, book), facts, book)
+    return begins(with_acts(decision, facts, book), facts, book)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mailgate.decide.decision import Action, AskData, AuthorFinding, OpenTicket, RefuseFiles, SetField, SetStatus
 from mailgate.decide.facts import Facts, MailFacts, TicketFacts
+from mailgate.decide.formclock import not_yet
 from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book
 from mailgate.tickets import fillin
@@ -46,7 +47,8 @@ def opening_form(
     target = book.workflow.target(ticket.status, "system.data_missing", situation(facts, author, ticket))
     if not form.left or ruled or target is None or not mail.may_answer:
         return filled
-    return (*filled, SetStatus(target, "transition system.data_missing", Role.SYSTEM), AskData(form.left, again=False))
+    waits = SetStatus(target, "transition system.data_missing", Role.SYSTEM)
+    return (*filled, waits, *not_yet(actions), AskData(form.left, again=False))
 
 
 def answer_form(

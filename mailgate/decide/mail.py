@@ -18,6 +18,7 @@ from mailgate.decide.opening import open_ticket
 from mailgate.decide.replyto import from_reply_to
 from mailgate.decide.ruling import Book, Ruling, rule
 from mailgate.decide.state import after
+from mailgate.decide.thanking import kept, stays
 from mailgate.decide.thread import choose
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
@@ -30,6 +31,7 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
     thread = choose(facts, author, book.scopes)
     if (mail.kind == "auto_reply" or not mail.counts) and not (thread.kind == "new" and _may_be_news(mail)):
         return _automatic(facts, mail, author, thread)
+    thread, thanks = stays(facts, author, thread, book)
     thread, refused = after_closing(facts, author, thread, book)
     over = _over_limits(facts, author, thread)
     if over is not None:
@@ -50,7 +52,7 @@ def by_mail(facts: Facts, mail: MailFacts, book: Book) -> Decision:
         facts, mail = ordered(facts, mail)
         return agent_mail(facts, mail, author, thread, received, book)
     if thread.kind == "existing":
-        return _customer_comment(facts, mail, author, thread, received, book)
+        return _customer_comment(facts, mail, author, thread, received, book, thanks)
     if received.requester:
         author, received = from_reply_to(facts, mail, author, received)
     return open_ticket(facts, mail, author, thread, received, book)
@@ -160,8 +162,9 @@ def _over_limits(facts: Facts, author: AuthorFinding, thread: ThreadChoice) -> D
 
 
 def _customer_comment(
-    facts: Facts, mail: MailFacts, author: AuthorFinding, thread: ThreadChoice, received: Ruling, book: Book
-) -> Decision:
+    facts: Facts, mail: MailFacts, author: AuthorFinding, thread: ThreadChoice, received: Ruling, book: Book,
+    thanks: str,
+) -> Decision:  # fmt: skip
     ticket = chosen_ticket(facts, thread)
     comment = AddComment(
         CommentKind.COMMENT, Role.CUSTOMER, Channel.MAIL, author.name, author.address, author.verified, mail.reply,
@@ -172,6 +175,7 @@ def _customer_comment(
     refused = refusal(facts, book, ticket.topic, (*received.actions, *moved))
     copied = copies(facts, mail, author, book, ticket)
     moved = answer_form(facts, mail, author, ticket, book, moved, refused)
+    moved = kept(moved, thanks) if thanks else moved
     actions = (comment, *copied, *refused, *received.actions, *moved)
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailgate import log
+from mailgate.flows.outlook import due
 from mailgate.flows.reaching import count_failure
 from mailgate.flows.rendering import Rendered, RenderJob, Told, job_of, told_by
 from mailgate.flows.site import Site
@@ -249,7 +250,7 @@ def failure_notice(
         "category": ticket.category,
         "agent": ticket.agent_name or "",
         "department": site.department_labels(ticket.department, language),
-        "due_at": ticket.due_at.isoformat() if ticket.due_at else None,
+        "due_at": due(dict(ticket._mapping)),
         "created_at": ticket.created_at.isoformat(),
         "in_reply_to": "",
         "references": [f"{ticket.key.lower()}.{ticket.id:x}.conversation@{site.host}"],

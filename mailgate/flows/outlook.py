@@ -1,7 +1,9 @@
-"""What a notice about a status says of what comes next: when the ticket closes by itself, whether a rating is asked."""
+"""What a notice about a status says of what comes next: until when somebody looks at the ticket, when it closes by
+itself, whether a rating is asked."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +14,15 @@ from mailgate.flows.duetimes import ahead, closing
 from mailgate.flows.site import Site
 from mailgate.notify.plan import Plan
 from mailgate.tickets.acts import NOTICES
-from store.vocabulary import Notice, Role
+from store.vocabulary import Category, Notice, Role
 
 _OF_STATUS = frozenset({Notice.N5, Notice.N6, Notice.N7, Notice.N8, Notice.N9, Notice.N10, Notice.N12})
+
+
+def due(ticket: Mapping[str, Any]) -> str | None:
+    """The due date as ISO 8601, of a ticket that somebody is still to look at: a solved or closed one has none."""
+    at: datetime | None = ticket["due_at"]
+    return at.isoformat() if at is not None and ticket["category"] not in (Category.SOLVED, Category.CLOSED) else None
 
 
 class Outlook:
@@ -28,18 +36,19 @@ class Outlook:
         self._steps: list[tuple[str, datetime]] = []
 
     def says(self, planned: Plan, ticket: dict[str, Any], changed: Changed) -> dict[str, Any]:
-        """What a customer's notice is given besides the ticket's facts; {} for others.
+        """What a notice is given besides the ticket's facts: due_at, and to a customer more.
 
         closes_at: ISO 8601 or None. steps, of N7 and N8: (label, ISO 8601) of what time does. reason, of N12: the word
         of the workflow that asked for it. rating: asked for, of the requester only.
         """
         if planned.to.role is not Role.CUSTOMER or planned.notice not in _OF_STATUS:
-            return {}
+            return {"due_at": due(ticket)}
         if not self._read:
             self._steps = ahead(self._connection, self._site, ticket["id"], ticket["status"])
             self._closes_at = closing(self._site, self._steps)
             self._read = True
-        found: dict[str, Any] = {"closes_at": self._closes_at.isoformat() if self._closes_at else None}
+        closes_at = self._closes_at.isoformat() if self._closes_at else None
+        found: dict[str, Any] = {"due_at": due(ticket), "closes_at": closes_at}
         if planned.notice in (Notice.N7, Notice.N8):
             label = self._site.book().workflow.label
             found["steps"] = [(label(status, planned.to.language), at.isoformat()) for status, at in self._steps]

@@ -374,7 +374,6 @@ class Telling:
                 "old_status": workflow.label(changed.old_status, language) if changed.status_by else "",
                 "agent": ticket["agent_name"] or "",
                 "department": site.department_labels(ticket["department"], language),
-                "due_at": _iso(ticket["due_at"]),
                 "created_at": _iso(ticket["created_at"]),
                 "link_id": self._link(ticket, planned.to) if planned.to.id else None,
                 "in_reply_to": in_reply_to,

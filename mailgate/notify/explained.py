@@ -206,6 +206,8 @@ def _action(action: dict[str, Any], names: _Names, speaker: Translator) -> str:
         name = f"add_{action['kind']}"
     elif name == "assign" and action.get("agent_id") is None:
         name = "unassign"
+    elif name == "remark" and speaker.has(f"command.explain.action.remark_{action['kind']}"):
+        name, values = f"remark_{action['kind']}", {key: _plain(value) for key, value in dict(action["data"]).items()}
     elif name == "set_due":
         at, amount = action.get("at"), action.get("amount") or ""
         name = name if at or amount else "no_due"

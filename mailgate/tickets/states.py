@@ -108,9 +108,14 @@ class Transition(Section):
 
 
 class WorkflowFile(Section):
-    """`workflow.yaml` as written. notify_always: told even to the customer whose own message caused it."""
+    """`workflow.yaml` as written. notify_always: told even to the customer whose own message caused it.
+
+    thanks: what a customer's bare thank-you on a solved or closed ticket is: an `answer` like any other, or a word that
+    is kept without changing the status (`keep`).
+    """
 
     initial: Key
     states: Annotated[dict[Key, Status], Field(min_length=1)]
     transitions: tuple[Transition, ...] = ()
     notify_always: Annotated[tuple[Always, ...], OrOne()] = ()
+    thanks: Literal["answer", "keep"] = "answer"

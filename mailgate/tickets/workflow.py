@@ -69,6 +69,7 @@ class Workflow:
     states: dict[str, Status]
     transitions: tuple[Transition, ...]
     always: frozenset[str]
+    keeps_thanks: bool
     _names: dict[str, dict[str, str]] = field(repr=False)
     _timers: dict[str, tuple[TimedTransition, ...]] = field(repr=False)
 
@@ -83,7 +84,8 @@ class Workflow:
                 names.setdefault("", {}).setdefault(fold(alias), key)
         timers = {key: tuple(_timers(file, key)) for key in file.states}
         return cls(
-            file.initial, dict(file.states), file.transitions, frozenset(file.notify_always), names, timers
+            file.initial, dict(file.states), file.transitions, frozenset(file.notify_always), file.thanks == "keep",
+            names, timers,
         )  # fmt: skip
 
     # --- statuses ----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from mailgate.flows import duedates
 from tests.flows.story import Story
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail, png
 
@@ -77,3 +78,36 @@ def test_an_attachment_that_the_topic_requires(make_story: Callable[..., Story])
     ticket = story.ticket("SUP-1")
     assert (ticket.status, bool(ticket.fields["attachment"])) == ("aberto", True)
     assert ("N19", BRUNO[1]) in story.told("N19")
+
+
+def test_the_time_to_the_due_date_begins_when_the_form_is_complete(make_story: Callable[..., Story]) -> None:
+    """I8. Nothing is promised while the customer is asked; two days later eight working hours begin."""
+    story = make_story(preset="totvs")
+    story.receive(plain_mail(ANA, SUPPORT, "Cálculo da folha", LONG))
+    assert (story.ticket("SUP-1").status, story.ticket("SUP-1").due_at) == ("pendente", None)
+    assert json.loads(story.outbox("N1")[-1].body)["due_at"] is None
+    story.later(days=2)
+    assert duedates.sweep(story.site) == 0
+    whole = f"{LONG}\nVersão do sistema: 12.1.2310\nBase de dados: SQL\nHospedado no Cloud da TOTVS? não"
+    story.receive(
+        plain_mail(ANA, SUPPORT, "Re: [SUP-1] Cálculo da folha", "Versao do sistema: 12.1.2310\nusamos Oracle")
+    )
+    story.receive(plain_mail(ANA, SUPPORT, "Outro cálculo da folha", whole))
+    first, second = story.ticket("SUP-1"), story.ticket("SUP-2")
+    assert (first.status, second.status) == ("aberto", "aberto")
+    assert first.due_at is not None
+    assert first.due_at == second.due_at, "as if it had been opened now"
+    assert json.loads(story.outbox("N19")[-1].body)["due_at"] == first.due_at.isoformat()
+
+
+def test_it_begins_too_when_the_ticket_comes_to_us_incomplete(make_story: Callable[..., Story]) -> None:
+    """The customer has nothing more to say, or an agent takes it as it is."""
+    story = make_story(preset="totvs")
+    for number in (1, 2):
+        story.receive(plain_mail(ANA, SUPPORT, f"Cálculo da folha {number}", LONG))
+    story.later(hours=3)
+    story.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Cálculo", "Não sei qual é, preciso de ajuda."))
+    story.agent_answers("SUP-2", "#aberto\nVejo aqui.")
+    due = {key: story.ticket(key).due_at for key in ("SUP-1", "SUP-2")}
+    assert due["SUP-1"] is not None
+    assert due["SUP-1"] == due["SUP-2"]

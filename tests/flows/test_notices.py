@@ -256,3 +256,14 @@ def test_an_agents_answer_that_quotes_a_button_is_held(opened: Story) -> None:
     to = button(opened, "rate_5", opened.ticket("SUP-1").requester_id).replace("+", "%2B")
     settled = opened.agent_answers("SUP-1", f"Veja: mailto:{to}?subject=Excelente")
     assert (settled.outcome, opened.told("N5")) == (Outcome.HELD, [])
+
+
+def test_no_due_date_is_printed_of_what_is_done(story: Story) -> None:
+    story.receive(plain_mail(ANA, SUPPORT, "Nota", "Recusada."))
+    assert story.ticket("SUP-1").due_at is not None
+    story.agent_answers("SUP-1", "#resolvido\nCorrigido.")
+    story.agent_answers("SUP-1", "#fechado")
+    told = {row.notice: json.loads(row.body)["due_at"] for row in story.outbox("") if row.recipient == ANA[1]}
+    assert told["N1"] is not None
+    assert (told["N10"], told["N12"]) == (None, None)
+    assert not any(b"X-Mailgate-Due" in m.raw for m in story.deliver() if b"Fechado" in m.raw and m.recipient == ANA[1])
