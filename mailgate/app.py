@@ -12,7 +12,7 @@ import random
 import secrets
 import shlex
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -71,27 +71,52 @@ def book_of(company: Company) -> Book:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Edition:
+    """The company's files as they were read at one moment, and what is made of them."""
+
+    company: Company
+    book: Book
+    fields: Mapping[str, Any]
+
+
+def _edition(company: Company) -> _Edition:
+    book = book_of(company)
+    return _Edition(company, book, {"book": lambda: book} | fields_of(company))
+
+
 class BookShelf:
     """The company's rules and workflow in force: `reload` swaps them at once, and keeps the last good ones."""
 
     def __init__(self, load: Callable[[], Company]) -> None:
         self._load = load
-        self.company = load()
-        self._book = book_of(self.company)
+        self._editions = [_edition(load())]  # the newest first; a flow that has begun may still ask for the one before
         self.error = ""
+
+    @property
+    def company(self) -> Company:
+        """The files in force now."""
+        return self._editions[0].company
 
     def book(self) -> Book:
         """What is in force now; a flow asks once and keeps its answer."""
-        return self._book
+        return self._editions[0].book
+
+    def read_with(self, book: Book) -> Mapping[str, Any]:
+        """What else was read with a book, as fields of `Site`; nothing for a book that is not from here."""
+        return next((one.fields for one in self._editions if one.book is book), {})
 
     def reload(self) -> None:
         """Read the files again. Raises ConfigError; the last good ones stay then."""
         try:
-            company = self._load()
+            edition = _edition(self._load())
         except ConfigError as error:
             self.error = str(error)
             raise
-        self.company, self._book, self.error = company, book_of(company), ""
+        except OSError as error:
+            self.error = f"{error.filename or 'a file'} cannot be read: {error.strerror}"
+            raise ConfigError([Mistake(str(error.filename or ""), 0, 0, self.error)]) from error
+        self._editions, self.error = [edition, self._editions[0]], ""
 
 
 def _names_of(company: Company) -> Names:
@@ -154,20 +179,26 @@ def read_company_of(settings: Settings, trial: Path | None = None) -> Company:
 
 def on_trial(site: Site, company: Company) -> Site:
     """The same site with a company's files in force that are only tried out."""
-    book = book_of(company)
-    return replace(
-        site,
-        book=lambda: book,
-        due_at=lambda at, query: _due_at(company, at, query),
-        due_in=lambda at, amount: company.sla.calendar.add(at, work_amount(amount)),
-        timer_at=lambda at, amount: _timer_at(company, at, amount),
-        after_pause=company.sla.calendar.after_pause,
-        next_check_at=lambda at, query: _next_check_at(company, at, query),
-        department_labels=lambda key, language: company.department_label(key, language),
-        sends=lambda notice: company.notices.sends(notice),
-        default_topic=lambda: company.topics.default or "",
-        whatsapp_too=lambda: company.notices.whatsapp,
-    )
+    return replace(site, **_edition(company).fields, others=lambda book: {})
+
+
+def fields_of(company: Company) -> dict[str, Any]:
+    """What of a `Site` follows from a company's files besides the book."""
+    notices = company.notices
+    return {
+        "due_at": lambda at, query: _due_at(company, at, query),
+        "due_in": lambda at, amount: company.sla.calendar.add(at, work_amount(amount)),
+        "timer_at": lambda at, amount: _timer_at(company, at, amount),
+        "after_pause": company.sla.calendar.after_pause,
+        "next_check_at": lambda at, query: _next_check_at(company, at, query),
+        "department_labels": company.department_label,
+        "sends": notices.sends,
+        "default_topic": lambda: company.topics.default or "",
+        "quoted": lambda: notices.quote,
+        "survey": lambda: notices.survey or Survey(),
+        "attach_bytes": lambda: notices.attachments_up_to,
+        "whatsapp_too": lambda: notices.whatsapp,
+    }
 
 
 def open_hooks(settings: Settings) -> dict[str, Hook]:
@@ -204,9 +235,10 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         digests=_digest_times(settings),
         quoted=lambda: shelf.company.notices.quote,
         survey=lambda: shelf.company.notices.survey or Survey(),
-        attach_bytes=shelf.company.notices.attachments_up_to,
+        attach_bytes=lambda: shelf.company.notices.attachments_up_to,
         channels=frozenset({"whatsapp"} if settings.channels.whatsapp is not None else ()),
         whatsapp_too=lambda: shelf.company.notices.whatsapp,
+        others=shelf.read_with,
         null_sender=settings.relay.null_sender,
         node=node,
         retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),

@@ -1,14 +1,14 @@
 """What a change of status brings about: rules for `status_changed`, which may change it again, but not for ever. Pure.
 
 A status that a person set in the same change is the last word: no rule sets another one. All rules of one event
-together ask for at most MAX_ACTIONS things.
+together ask for at most MAX_ACTIONS things; what is cut is theirs, never what was said.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from mailgate.decide.decision import Action, Decision, OpenTicket, Remark, RuleOutcome, SetStatus
+from mailgate.decide.decision import Action, AddComment, Decision, OpenTicket, Remark, RuleOutcome, SetStatus
 from mailgate.decide.facts import Facts
 from mailgate.decide.ruling import Book, Moved, Ruling, rule
 from mailgate.decide.state import after, opened
@@ -69,9 +69,20 @@ def _without_status(ruling: Ruling) -> Ruling:
 
 
 def _bounded(decision: Decision) -> Decision:
-    """At most MAX_ACTIONS, and a remark where something was left out."""
-    if len(decision.actions) <= MAX_ACTIONS:
+    """At most MAX_ACTIONS, and a remark where something was left out: of what rules asked for, the last."""
+    too_many = len(decision.actions) - MAX_ACTIONS
+    if too_many <= 0:
         return decision
+    wishes = [place for place, action in enumerate(decision.actions) if _asked_by_rule(action)]
+    left_out = frozenset(wishes[-(too_many + 1) :])
+    kept = tuple(action for place, action in enumerate(decision.actions) if place not in left_out)
     why = f"more than {MAX_ACTIONS} actions; the rest is left out"
-    kept = decision.actions[: MAX_ACTIONS - 1]
     return replace(decision, actions=(*kept, Remark("rule_skipped", {"rule": "", "why": why})))
+
+
+def _asked_by_rule(action: Action) -> bool:
+    if isinstance(action, AddComment):
+        return action.role is Role.SYSTEM and action.whole
+    if isinstance(action, Remark):
+        return action.kind == "rule_skipped"
+    return str(getattr(action, "by", "")).startswith("rule ")

@@ -19,6 +19,7 @@ from mailgate.decide.decision import (
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
 from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book, Ruling, rule
+from mailgate.decide.state import after
 from store.vocabulary import Channel, CommentKind, HeldReason, Outcome, Role
 
 
@@ -79,7 +80,7 @@ def agent_answers(
         actions.append(Assign(acting_agent(facts), "first answer"))
     explicit = intent.status or next((a.status for a in obeyed.actions if isinstance(a, SetStatus)), "")
     if public:
-        ruling = rule(book, "agent_commented", facts, author, ticket)
+        ruling = rule(book, "agent_commented", facts, author, after(ticket, received.actions, facts, book))
         outcomes += ruling.outcomes
         actions += status_after(facts, author, ticket, ruling, "agent.reply", book, explicit)
     elif intent.status:

@@ -255,7 +255,7 @@ def _comment(told: Told, site: Site, row: Row[Any]) -> tuple[CommentView | None,
     total = 0
     for file in told.files.get(found.id, ()):
         total += file.size_bytes
-        if total <= site.attach_bytes:
+        if total <= site.attach_bytes():
             refs.append(FileRef(file.sha256, len(views)))
         views.append(
             FileView(file.filename, file.size_bytes, file.content_type, content_id=file.content_id, inline=file.inline)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from mailgate.clock import Clock
 from mailgate.companyfiles import Quote, Survey
@@ -97,14 +98,18 @@ class Site:
     digests: DigestTimes = DigestTimes()
     quoted: Callable[[], Quote] = Quote
     survey: Callable[[], Survey] = Survey
-    attach_bytes: int = 10 * 1024 * 1024
+    attach_bytes: Callable[[], int] = lambda: 10 * 1024 * 1024
     channels: frozenset[str] = frozenset()  # by what besides mail people can be told
     whatsapp_too: Callable[[], tuple[str, ...]] = tuple  # notices of a new ticket that go by it
+    others: Callable[[Book], Mapping[str, Any]] = lambda book: {}  # what else was read with a book, as fields of this
 
     def pinned(self) -> Site:
-        """The same with the rules in force now, for the whole of one mail or action, whatever is reloaded meanwhile."""
+        """The same with the rules in force now, for the whole of one mail or action, whatever is reloaded meanwhile.
+
+        Calendar, targets and notices are those that were read with the rules.
+        """
         book = self.book()
-        return replace(self, book=lambda: book)
+        return replace(self, **({"book": lambda: book} | dict(self.others(book))))
 
     def support_address(self, address: str) -> tuple[SupportAddress, str] | None:
         """The support address that a recipient is, and what stands after its plus; None when it is not ours."""
