@@ -42,8 +42,6 @@ from mailgate.yamltypes import text_in
 from scheduler.worktime import Amount, BusinessDays, Calendar, holiday_check
 
 M = TypeVar("M", bound=BaseModel)
-#: Whether a rating can be asked for: until then `check` says that the workflow's wish waits.
-SURVEYS = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +227,12 @@ def read_company(
     limits: Limits | None = None,
     trial: Path | None = None,
     whatsapp: bool = False,
+    roles: Collection[str] | None = None,
 ) -> tuple[Company | None, list[Mistake]]:
-    """As `load_company`, but hands back mistakes and warnings together; None where there are mistakes."""
+    """As `load_company`, but hands back mistakes and warnings together; None where there are mistakes.
+
+    roles: those that the agents of mailgate.yaml have; None where that is not known.
+    """
     shelf = _Shelf(folder, preset, limits or Limits(), [], {}, trial)
     workflow = shelf.read("workflow", WorkflowFile)
     rules = shelf.read("rules", RulesFile)
@@ -245,9 +247,9 @@ def read_company(
     calendar = _calendar(shelf, sla, timezone)
     _cross_check(shelf, workflow, rules, sla, topics, every if own_departments is not None else None, notices, webhooks)
     if rules is not None:
-        shelf.say("rules", rulebook.doubts(rules, agents), warning=True)
+        shelf.say("rules", rulebook.doubts(rules, agents, roles), warning=True)
     if workflow is not None and not any(not mistake.warning for mistake in shelf.mistakes):
-        shelf.say("workflow", _workflow_doubts(workflow, agents, whatsapp), warning=True)
+        shelf.say("workflow", _workflow_doubts(workflow, agents, roles, whatsapp), warning=True)
     if any(not mistake.warning for mistake in shelf.mistakes):
         return None, shelf.mistakes
     assert workflow and rules and sla and topics and people and notices and calendar  # noqa: PT018 (None has a mistake)
@@ -264,9 +266,14 @@ def read_company(
     return company, shelf.mistakes
 
 
-def _workflow_doubts(workflow: WorkflowFile, agents: Collection[str], whatsapp: bool) -> list[rulebook.Problem]:
+def _workflow_doubts(
+    workflow: WorkflowFile, agents: Collection[str], roles: Collection[str] | None, whatsapp: bool
+) -> list[rulebook.Problem]:
     """What the workflow asks for and the gateway cannot do yet, or not for anybody it knows."""
-    found = states.doubts(workflow, surveys=SURVEYS, whatsapp=whatsapp)
+    found = states.doubts(workflow, whatsapp=whatsapp)
+    for index, one in enumerate(workflow.transitions):
+        told = rulebook.nobody_leads([act.value for act in one.do if act.kind == "notify"], roles)
+        found += [(("transitions", index, "do"), reason) for reason in told]
     known = {agent.lower() for agent in agents}
     for location, name in states.assignees(workflow):
         if name.lower() not in known:

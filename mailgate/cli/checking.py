@@ -63,6 +63,7 @@ def _company(folder: Path, document: Document, settings: Settings | None) -> lis
         preset, timezone = settings.preset, settings.timezone
         departments, agents = list(settings.departments), [a.address for a in settings.agents]
         webhooks: list[str] | None = [w.name for w in settings.webhooks]
+        roles: set[str] | None = {a.role for a in settings.agents}
     else:
         data: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         preset = str(data.get("preset")) if data.get("preset") in presets() else "centrium"
@@ -71,7 +72,7 @@ def _company(folder: Path, document: Document, settings: Settings | None) -> lis
         departments = [str(a["department"]) for a in addresses if "department" in a]
         departments += [str(d) for a in people for d in a.get("departments") or () if isinstance(a, dict)]
         agents = [str(a["address"]) for a in people if "address" in a]
-        webhooks = None
+        webhooks, roles = None, None
     _, mistakes = read_company(
         folder,
         preset_folder(preset),
@@ -80,6 +81,7 @@ def _company(folder: Path, document: Document, settings: Settings | None) -> lis
         agents=agents,
         webhooks=webhooks,
         whatsapp=settings is not None and settings.channels.whatsapp is not None,
+        roles=roles,
     )
     return mistakes
 

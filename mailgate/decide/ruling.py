@@ -296,6 +296,7 @@ def _rule_facts(
         agent=next((a.address for a in facts.agents if a.id == agent_id), ""),
         language=((mail.language if mail else "") or (ticket.language if ticket else "")) or "",
         kind=_KINDS.get(mail.kind, mail.kind) if mail else "human",
+        fine_kind=mail.fine_kind if mail else "human",
         verified=author.verified,
         attachment_names=mail.attachment_names if mail else (),
         organisation=facts.organisation,

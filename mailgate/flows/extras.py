@@ -10,6 +10,7 @@ from typing import Any
 
 from mailgate.decide.decision import AskRating, Decision, Remark
 from mailgate.decide.facts import AgentFacts, Facts
+from mailgate.flows.changed import Changed
 from mailgate.flows.site import Site
 from mailgate.links.tokens import Capability, action_address
 from mailgate.notify.plan import Person, Plan
@@ -38,6 +39,17 @@ def hear_of_rating(site: Site, facts: Facts, decision: Decision) -> list[AgentFa
     wanted = set(site.survey().tell)
     told = [a for a in facts.agents if a.address in wanted or f"{a.role}s" in wanted or "agents" in wanted]
     return told or [a for a in facts.agents if a.role == "admin"] or list(facts.agents)
+
+
+def hear_of_rules(changed: Changed, facts: Facts) -> list[AgentFacts]:
+    """Whom of us rules and transitions want told: `agents` are those of the ticket's department, else all."""
+    wanted = {word.strip() for n in changed.rule_notices for word in n.whom.split(",")}
+    if not wanted or changed.ticket is None:
+        return []
+    here = [a for a in facts.agents if changed.ticket["department"] in a.departments]
+    ids = {a.id for a in here or facts.agents} | {changed.ticket["agent_id"]} if "agents" in wanted else set()
+    leads = {"manager": "managers", "admin": "admins"}
+    return [a for a in facts.agents if a.address in wanted or a.id in ids or leads.get(a.role) in wanted]
 
 
 def extras(

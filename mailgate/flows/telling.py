@@ -17,7 +17,7 @@ from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows import bell, telephone
 from mailgate.flows.effects import Changed, Said
-from mailgate.flows.extras import extras, hear_of_rating
+from mailgate.flows.extras import extras, hear_of_rating, hear_of_rules
 from mailgate.flows.formrows import asking, form
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.outlook import Outlook
@@ -203,7 +203,7 @@ class Telling:
             returned=changed.returned.action if changed.returned else "",
             files_refused=changed.refused_files is not None,
             data_missing=changed.data is not None and changed.data.again,
-            also=self._also(everyone),
+            also=tuple(self._of_agent(a) for a in hear_of_rules(changed, facts)),
             added=tuple(self._of_contact(c) for c in changed.added),
             new_requester=changed.new_requester,
             reported=self._agent_person(changed.report.agent_id) if changed.report else None,
@@ -246,13 +246,6 @@ class Telling:
         mail, sender, author = self._facts.mail, self._facts.sender, self._decision.author
         wrote = {mail.author.address if mail and mail.author else author.address, sender.address if sender else ""}
         return author.address not in wrote
-
-    def _also(self, everyone: list[Person]) -> tuple[Person, ...]:
-        wanted = {word.strip() for n in self._changed.rule_notices for word in n.whom.split(",")}
-        if not wanted:
-            return ()
-        roles = {a.id: f"{a.role}s" for a in self._facts.agents}
-        return tuple(p for p in everyone if p.address in wanted or "agents" in wanted or roles[p.id] in wanted)
 
     def _language(self, wanted: str | None) -> str:
         policy = self._site.policy

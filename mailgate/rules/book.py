@@ -144,9 +144,15 @@ def _in_then(then: Then, location: tuple[str | int, ...], known: Known) -> list[
     return found
 
 
-def doubts(file: RulesFile, agents: Collection[str]) -> list[Problem]:
-    """Agents that mailgate.yaml does not name: legal, for they may be in the database, but perhaps a slip."""
+def doubts(file: RulesFile, agents: Collection[str], roles: Collection[str] | None = None) -> list[Problem]:
+    """Agents that mailgate.yaml does not name: legal, for they may be in the database, but perhaps a slip.
+
+    roles: those that its agents have; None where that is not known.
+    """
     found: list[Problem] = []
+    for index, rule in enumerate(file.rules):
+        told = nobody_leads(rule.then.notify, roles)
+        found += [(("rules", index, "then", "notify"), reason) for reason in told]
     known = {agent.lower() for agent in agents} | {"nobody", *DRAWN}
     for index, rule in enumerate(file.rules):
         name = rule.then.agent
@@ -154,6 +160,17 @@ def doubts(file: RulesFile, agents: Collection[str]) -> list[Problem]:
             reason = f"no agent `{name}` in mailgate.yaml{did_you_mean(name, agents)}"
             found.append((("rules", index, "then", "agent"), reason))
     return found
+
+
+def nobody_leads(told: Collection[str], roles: Collection[str] | None) -> list[str]:
+    """Why nobody hears what `managers` or `admins` are told."""
+    if roles is None:
+        return []
+    return [
+        f"`notify: {word}` tells nobody: no agent in mailgate.yaml has `role: {word.removesuffix('s')}`"
+        for word in ("managers", "admins")
+        if word in told and word.removesuffix("s") not in roles
+    ]
 
 
 def _in_condition(condition: Condition, location: tuple[str | int, ...], known: Known) -> list[Problem]:

@@ -40,7 +40,8 @@ class RuleFacts:
     topic: str = ""
     agent: str = ""
     language: str = ""
-    kind: str = "human"
+    kind: str = "human"  # broad
+    fine_kind: str = ""  # as finely as the screening tells
     verified: bool = False
     attachment_names: tuple[str, ...] = ()
     organisation: str = ""
@@ -227,8 +228,12 @@ TimeOfDay = Annotated[DaySpan, PlainValidator(_span), WithJsonSchema({"type": "s
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-#: What a mail is, as the screening found: only `human` is a person's word.
-Kind = Literal["human", "automatic", "dsn", "list", "loop"]
+#: What a mail is, as the screening found: only `human` is a person's word. The first five are broad: `automatic` and
+#: `list` take in the finer ones that follow. Receipts and reports of abuse are no news for rules: they never ask one.
+Kind = Literal[
+    "human", "automatic", "dsn", "list", "loop",
+    "out_of_office", "challenge", "calendar", "newsletter", "bulk",
+]  # fmt: skip
 CategoryName = Literal["new", "open", "waiting", "hold", "solved", "closed"]
 
 
@@ -329,8 +334,8 @@ def _found(texts: tuple[str, ...]) -> str:
 def _failed_word(condition: Condition, facts: RuleFacts) -> str | None:
     if condition.category is not None and facts.category not in condition.category:
         return f"category is {' or '.join(condition.category)} (it is {facts.category!r})"
-    if condition.kind is not None and facts.kind not in condition.kind:
-        return f"kind is {' or '.join(condition.kind)} (it is {facts.kind!r})"
+    if condition.kind is not None and not {facts.kind, facts.fine_kind} & set(condition.kind):
+        return f"kind is {' or '.join(condition.kind)} (it is {(facts.fine_kind or facts.kind)!r})"
     if condition.verified is not None and facts.verified != condition.verified:
         return f"verified is {'yes' if condition.verified else 'no'}"
     if condition.attachment is not None and bool(facts.attachment_names) != condition.attachment:

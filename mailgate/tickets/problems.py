@@ -68,30 +68,21 @@ def _twins(file: WorkflowFile) -> list[Problem]:
     return found
 
 
-def doubts(file: WorkflowFile, *, surveys: bool, whatsapp: bool) -> list[Problem]:
-    """What is legal and not done, or not as written: said once each, at the first place.
+def doubts(file: WorkflowFile, *, whatsapp: bool) -> list[Problem]:
+    """What is legal and not done, or not as written: said once, at the first place.
 
-    surveys, whatsapp: whether there is a way to ask for a rating, and one to reach a telephone.
+    whatsapp: whether there is a way to reach a telephone.
     """
     found: list[Problem] = []
-    said: set[str] = set()
     workflow = Workflow.of(file)
     for key in file.states:
         if not workflow.reaches(key):
             found.append((("states", key), f"no transition leads to `{key}`"))
-    for index, one in enumerate(file.transitions):
-        for act in one.do:
-            word, reason = "", ""
-            if act.kind == "survey" and not surveys:
-                word, reason = "survey", "`survey` is not available yet; the mail goes without the question"
-            elif act.kind == "notify_whatsapp" and not whatsapp:
-                word = "whatsapp"
-                reason = (
-                    "`notify_whatsapp` needs a provider, and none is set up; mails go, and the ticket's history says so"
-                )
-            if word and word not in said:
-                said.add(word)
-                found.append((("transitions", index, "do"), reason))
+    sends = (i for i, one in enumerate(file.transitions) if any(act.kind == "notify_whatsapp" for act in one.do))
+    first = next(sends, None)
+    if first is not None and not whatsapp:
+        reason = "`notify_whatsapp` needs a provider, and none is set up; mails go, and the ticket's history says so"
+        found.append((("transitions", first, "do"), reason))
     return found
 
 

@@ -191,6 +191,54 @@ def test_a_bad_rating_reopens_and_is_given_to_who_leads(ruled: Ruled) -> None:
     assert _event(story, "status")[-1]["by"] == "rule nota-ruim"
 
 
+def test_agents_are_those_of_the_department_managers_and_admins_those_of_the_company(ruled: Ruled) -> None:
+    def agent(name: str, department: str, role: str = "agent") -> dict[str, Any]:
+        return {"name": name, "address": f"{name.lower()}@example.test", "departments": [department], "role": role}
+
+    agents = [agent("Ada", "suporte"), agent("Cid", "vendas"), agent("Dea", "vendas", "manager")]
+    agents += [agent("Eva", "vendas", "admin")]
+    story = ruled(
+        """
+- {name: a, when: customer_commented, if: {body: {contains: todos}}, then: {notify: agents}}
+- {name: g, when: customer_commented, if: {body: {contains: chefe}}, then: {notify: [managers, eva@example.test]}}
+""",
+        agents=agents,
+    )
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
+    told = len(story.told("N19"))
+    story.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota recusada", "Chamem todos."))
+    assert story.told("N19")[told:] == [("N19", "ada@example.test")]
+    story.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota recusada", "Chamem o chefe."))
+    assert {to for _, to in story.told("N19")[told + 1 :]} == {f"{n}@example.test" for n in ("ada", "dea", "eva")}
+
+
+_KINDS = {
+    "human": b"",
+    "newsletter": b"List-Unsubscribe: <mailto:u@loja.test>\r\n",
+    "list": b"List-Id: <l.loja.test>\r\nList-Post: <mailto:l@loja.test>\r\n",
+    "bulk": b"Precedence: bulk\r\n",
+    "automatic": b"Auto-Submitted: auto-generated\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_rules_tell_kinds_of_mail_apart_and_a_broad_word_takes_in_the_finer(ruled: Ruled, kind: str) -> None:
+    words = [*_KINDS, "out_of_office", "challenge", "calendar"]
+    story = ruled(
+        "".join(f"- {{name: {w}, when: ticket_opened, if: {{kind: {w}}}, then: {{tags: {w}}}}}\n" for w in words)
+    )
+    story.receive(_KINDS[kind] + plain_mail(("Loja", "avisos@loja.test"), SUPPORT, "Aviso", "Novidades."))
+    also = ["list"] if kind in ("newsletter", "bulk") else []
+    assert sorted(story.ticket("SUP-1").tags) == sorted([kind, *also])
+
+
+def test_people_whose_subject_sounds_like_a_machine_can_be_told_apart(ruled: Ruled) -> None:
+    rule = "- {name: f, when: ticket_opened, if: {kind: [out_of_office, challenge]}, then: {tags: ausente}}\n"
+    story = ruled(rule)
+    story.receive(plain_mail(ANA, SUPPORT, "Ausência temporária: volto dia 10", "Estou de férias até dia 10."))
+    assert story.ticket("SUP-1").tags == ["ausente"]
+
+
 # --- other programs ---------------------------------------------------------------------------------------------------
 
 
