@@ -26,6 +26,7 @@ from mailgate.cli.common import (
     when,
 )
 from mailgate.errors import DataError, UsageError
+from mailgate.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -43,6 +44,9 @@ AgentOption = Annotated[
 ]
 TextOption = Annotated[str, typer.Option("--text", help="What to say; `-` reads standard input.")]
 AttachOption = Annotated[list[Path] | None, typer.Option("--attach", metavar="FILE", help="May be repeated.")]
+PriorityOption = Annotated[str, typer.Option(help="low, normal, high or urgent; baixa, alta, urgente.")]
+TopicOption = Annotated[str, typer.Option(metavar="KEY_OR_LABEL", help="The topic.")]
+DepartmentOption = Annotated[str, typer.Option(metavar="KEY_OR_LABEL", help="Whose work it is.")]
 StatusOption = Annotated[str, typer.Option("--status", metavar="KEY_OR_LABEL", help="The status to set with it.")]
 
 
@@ -119,14 +123,17 @@ def show(
         if json:
             told = [{"notice": n.notice, "recipient": n.recipient, "state": n.state} for n in notices]
             value = _values(ticket) | {
-                "participants": [{"name": p.name, "address": p.address, "told": p.told} for p in people],
+                "participants": [
+                    {"name": p.name, "address": p.address, "contributes": p.contributes, "told": p.told} for p in people
+                ],
                 "comments": [_comment(c, [f for f in files if f.comment_id == c.id]) for c in comments],
                 "events": [{"at": e.at, "kind": e.kind, "actor": e.actor, "data": e.data} for e in history],
                 "notices": told,
             }
             print_json(value)
             return
-        _show_head(opened, ticket, ", ".join(p.address for p in people))
+        follow = ", ".join(p.address + ("" if p.contributes else " (follower)") for p in people)
+        _show_head(opened, ticket, follow)
         for comment in comments:
             _show_comment(opened.settings, comment, [f for f in files if f.comment_id == comment.id])
         if events:
@@ -144,14 +151,17 @@ def open_(
     name: Annotated[str, typer.Option(help="The customer's name, for one we do not know.")] = "",
     channel: Annotated[By, typer.Option(help="How it came to us.")] = By.CLI,
     attach: AttachOption = None,
+    priority: PriorityOption = "",
+    topic: TopicOption = "",
+    department: DepartmentOption = "",
     json: JsonOption = False,
 ) -> None:
     """Open a ticket in a customer's name.
 
     Example: mailgate ticket open --agent bruno@example.com --channel phone --contact ana@cliente.com --name Ana \
---subject "Nota não emite" --text "Ligou às 10h: a nota 123 não é emitida."
+--subject "Nota não emite" --text "Ligou às 10h: a nota 123 não é emitida." --priority alta
     """
-    from mailgate.flows import customer
+    from mailgate.flows import changing, customer
     from store.vocabulary import Channel
 
     with house(config) as opened:
@@ -159,6 +169,8 @@ def open_(
         about = " ".join(clean(subject).split())
         if not about:
             raise UsageError("there is no subject: write it after --subject")
+        names, locale = opened.site.book().names, opened.settings.locale
+        there = names.departments
         done = customer.open_ticket(
             opened.site,
             address_of(contact),
@@ -167,6 +179,9 @@ def open_(
             said,
             clean(agent),
             channel=Channel(channel.value),
+            department=changing.key_of("department", clean(department), there, locale) if department else "",
+            topic=changing.key_of("topic", clean(topic), names.topics, locale) if topic else "",
+            priority=changing.priority(clean(priority)) if priority else "",
             files=_stored(opened, attach),
         )
         _report(opened, done, json)
@@ -225,17 +240,65 @@ def assign(
 def set_(
     key: KeyArgument,
     agent: AgentOption,
-    status: Annotated[str, typer.Option(metavar="KEY_OR_LABEL", help="The status to set.")],
+    status: Annotated[str, typer.Option(metavar="KEY_OR_LABEL", help="The status, as far as the workflow lets.")] = "",
+    priority: PriorityOption = "",
+    topic: TopicOption = "",
+    department: DepartmentOption = "",
+    due: Annotated[str, typer.Option(help='When it is looked at next: "20/12", "amanhã 14h", 4h, 2bd; none.')] = "",
+    to: Annotated[str, typer.Option(metavar="ADDRESS", help="Whose it is: an agent's address or name; nobody.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="A tag more; may be repeated.")] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A field of the topic's form; may be repeated.")
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Set a ticket's status, as far as the workflow lets an agent.
+    """Set things of a ticket: all that is named, or nothing.
 
-    Example: mailgate ticket set SUP-123 --agent bruno@example.com --status "Com cliente"
+    Example: mailgate ticket set SUP-123 --agent bruno@example.com --status "Com cliente" --priority alta --due "20/12"
     """
-    if not status.strip():
-        raise UsageError("there is no status: write it after --status")
-    _act(config, key, agent, "set_status", json, status=status)
+    from mailgate.flows.changing import Wanted, change
+
+    wanted = Wanted(
+        status=clean(status).strip(),
+        department=clean(department).strip(),
+        topic=clean(topic).strip(),
+        priority=clean(priority).strip(),
+        due=clean(due).strip(),
+        agent=clean(to).strip(),
+        tags=tuple(clean(one) for one in tag or ()),
+        fields=tuple(clean(one) for one in field or ()),
+    )
+    if wanted == Wanted():
+        raise UsageError("there is nothing to set: write --status, --priority, --topic, --department, --due, --to, …")
+    with house(config) as opened:
+        _report(opened, change(opened.site, clean(key), clean(agent), wanted), json)
+
+
+participants = typer.Typer(help="Who follows a ticket.", no_args_is_help=True)
+app.add_typer(participants, name="participant")
+
+
+@participants.command("add")
+def add_participant(
+    key: KeyArgument,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who follows it from now on, and is told.")],
+    agent: AgentOption,
+    follower: Annotated[
+        bool, typer.Option("--follower", help="Only reads; without it the person also answers.")
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let somebody follow a ticket; whoever follows already does so in this way from now on.
+
+    Example: mailgate ticket participant add SUP-123 maria@cliente.com --agent bruno@example.com --follower
+    """
+    from mailgate.flows.changing import let_follow
+
+    with house(config) as opened:
+        done = let_follow(opened.site, clean(key), clean(agent), address_of(address), contributes=not follower)
+        _report(opened, done, json)
 
 
 @app.command()
@@ -326,8 +389,9 @@ def _status(opened: House, word: str) -> str:
     workflow = opened.site.book().workflow
     found = workflow.find_status(clean(word), opened.settings.locale)
     if found is None:
-        known = ", ".join(workflow.labels(opened.settings.locale).values())
-        raise DataError(f"there is no status {word!r}; there are {known}")
+        labels = list(workflow.labels(opened.settings.locale).values())
+        hint = did_you_mean(word, (*labels, *workflow.states))
+        raise DataError(f"there is no status {word!r}{hint}; there are {', '.join(labels)}")
     return found
 
 

@@ -9,18 +9,21 @@ from mailgate.decide.author import who
 from mailgate.decide.common import agent_answers, decision_of, said, status_after
 from mailgate.decide.decision import (
     Action,
+    AddParticipant,
     Assign,
     AuthorFinding,
     Decision,
     Intent,
     OpenTicket,
     Remark,
+    SetField,
     SetStatus,
     ThreadChoice,
 )
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
 from mailgate.decide.followup import after_closing
 from mailgate.decide.moving import situation
+from mailgate.decide.obey import obey
 from mailgate.decide.ruling import Book, Ruling, rule
 from mailgate.decide.thanking import kept, thanked
 from store.vocabulary import CommentKind, Outcome, Role
@@ -38,6 +41,8 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     if action.verb == "rate":
         return rates(facts, action, author, thread, book)
     if action.role is Role.CUSTOMER:
+        if action.verb == "participant":
+            return _lets_follow(facts, action, author, thread)
         if action.verb == "finalize":
             return _customer_finalizes(facts, action, author, ticket, thread, book)
         thanks = thanked(facts, author, ticket, book)
@@ -59,9 +64,31 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
         return decision_of(
             facts, Outcome.COMMAND, "", thread.why, thread, author, actions=(Assign(action.agent_id, author.name),)
         )
+    if action.verb == "change":
+        return _changes(facts, action, author, ticket, thread, book)
     kind = {"note": "note"}.get(action.verb, "answer")
     intent = Intent(kind, action.text, action.status)
     return agent_answers(facts, author, thread, intent, Ruling(), book)
+
+
+def _changes(
+    facts: Facts, action: ActionFacts, author: AuthorFinding, ticket: TicketFacts, thread: ThreadChoice, book: Book
+) -> Decision:
+    """What an agent sets at once, all of it or nothing."""
+    intent = Intent("note", "", action.status, orders=action.orders)
+    obeyed = obey(facts, intent, ticket, book)
+    if obeyed.problem:
+        why = f"this cannot be done: {obeyed.problem.partition(':')[2]}"
+        return decision_of(facts, Outcome.COMMAND, "cancelled", why, thread, author, intent=intent)
+    return agent_answers(facts, author, thread, intent, Ruling(), book, obeyed)
+
+
+def _lets_follow(facts: Facts, action: ActionFacts, author: AuthorFinding, thread: ThreadChoice) -> Decision:
+    """A customer lets a colleague follow; whom he may name was looked up before."""
+    added = tuple(
+        AddParticipant(one.argument, "", author.name, contributes=one.verb == "participant") for one in action.orders
+    )
+    return decision_of(facts, Outcome.COMMAND, "", thread.why, thread, author, actions=added)
 
 
 def rates(facts: Facts, action: ActionFacts, author: AuthorFinding, thread: ThreadChoice, book: Book) -> Decision:
@@ -95,13 +122,16 @@ def _action_opens(facts: Facts, action: ActionFacts, author: AuthorFinding, book
     assert requester is not None
     opening = OpenTicket(
         requester_address=requester.address, requester_name=requester.name, subject=action.subject,
-        status=action.status or book.workflow.initial, department=facts.department, topic=facts.topic,
-        priority="normal", language=requester.language or facts.policy.locale, address="",
+        status=action.status or book.workflow.initial, department=action.department or facts.department,
+        topic=action.topic or facts.topic, priority=action.priority or "normal",
+        language=requester.language or facts.policy.locale, address="",
         verified=True, channel=action.channel, agent_id=action.agent_id,
     )  # fmt: skip
     ruling = rule(book, "ticket_opened", facts, author, None, opening)
     thread = ThreadChoice("new", None, "", action.channel, f"opened on the {action.channel}")
-    actions = (opening, said(CommentKind.COMMENT, action, author), *ruling.actions)
+    named = {name for name in ("department", "topic", "priority") if getattr(action, name)}
+    ruled = (a for a in ruling.actions if not (isinstance(a, SetField) and a.name in named))
+    actions = (opening, said(CommentKind.COMMENT, action, author), *ruled)  # a named field beats a rule's
     return decision_of(facts, Outcome.OPENED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions)
 
 

@@ -183,7 +183,8 @@ class SetDue:
 class AddParticipant:
     """Let a person follow the ticket; a contact is made if there is none.
 
-    contributes: also writes, else only reads. tell: the person is told at once (N15).
+    contributes: also writes, else only reads. tell: the person is told at once (N15). renew: whoever follows already
+    does so this way from now on.
     """
 
     address: str
@@ -191,6 +192,7 @@ class AddParticipant:
     by: str
     contributes: bool = True
     tell: bool = True
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

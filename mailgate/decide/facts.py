@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailgate.authn.results import AuthResults
+from mailgate.decide.decision import Order
 from mailgate.links.tokens import Capability, ReplyIdentity
 from mailgate.mail.message import Address, Bounce
 from store.vocabulary import Channel, Road, Role
@@ -194,7 +195,9 @@ class Forwarded:
 class ActionFacts:
     """What a person asked for on a page or at a terminal, already allowed to name this ticket.
 
-    verb: comment | finalize | reply | note | set_status | assign | open | confirm | rate. proof: how we know him.
+    verb: comment | finalize | reply | note | set_status | assign | change | participant | open | confirm | rate.
+    proof: how we know him. orders: what `change` does, or whom `participant` lets follow. department, topic, priority:
+    of what `open` opens, where the person names them.
     """
 
     verb: str
@@ -210,6 +213,10 @@ class ActionFacts:
     agent_id: int | None = None
     verified: bool = True
     rating: int | None = None
+    orders: tuple[Order, ...] = ()
+    department: str = ""
+    topic: str = ""
+    priority: str = ""
 
 
 @dataclass(frozen=True, slots=True)

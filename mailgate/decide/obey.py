@@ -21,6 +21,7 @@ from mailgate.decide.decision import (
 )
 from mailgate.decide.duedate import due
 from mailgate.decide.facts import AgentFacts, BranchFacts, Facts, TicketFacts
+from mailgate.decide.orders import participation
 from mailgate.decide.ruling import Book
 from mailgate.mail.addresses import normalise
 from mailgate.tickets.workflow import fold
@@ -33,6 +34,16 @@ _PRIORITIES = {
     "high": "high alta",
     "urgent": "urgent urgente critica",
 }
+
+
+_NONE = frozenset({"none", "nenhum", "sem", "ninguno"})
+_NOBODY = frozenset({"nobody", "ninguem", "nadie"})
+
+
+def priority_of(words: str) -> str | None:
+    """The priority meant by its key or by its name in three languages."""
+    wanted = fold(words)
+    return next((key for key, names in _PRIORITIES.items() if wanted in names.split()), None)
 
 
 def obey(facts: Facts, intent: Intent, ticket: TicketFacts, book: Book) -> Obeyed:
@@ -54,6 +65,9 @@ def _take(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeye
 
 
 def _assign(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
+    if fold(one.argument) in _NOBODY:
+        done.actions.append(Assign(None, _BY))
+        return ""
     agent = find_agent(facts.agents, one.argument)
     if agent is None:
         return "who"
@@ -62,6 +76,9 @@ def _assign(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obe
 
 
 def _due(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
+    if fold(one.argument) in _NONE:
+        done.actions.append(SetDue(None, "", _BY))
+        return ""
     found = due(one.argument, facts.now, book.names.timezone)
     if found is None:
         return "when"
@@ -70,9 +87,7 @@ def _due(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed
 
 
 def _priority(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
-    wanted = fold(one.argument)
-    key = next((key for key, words in _PRIORITIES.items() if wanted in words.split()), None)
-    return _field("priority", key, done)
+    return _field("priority", priority_of(one.argument), done)
 
 
 def _department(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
@@ -83,6 +98,14 @@ def _topic(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obey
     return _field("topic", named(book.names.topics, one.argument), done)
 
 
+def _tag(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
+    return _field("tags", one.argument, done)
+
+
+def _fill(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
+    return _field("fields", one.argument, done)
+
+
 def _field(name: str, key: str | None, done: Obeyed) -> str:
     if key is None:
         return "what"
@@ -91,10 +114,11 @@ def _field(name: str, key: str | None, done: Obeyed) -> str:
 
 
 def _participant(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:
-    address = outsider(facts, one.argument)
+    words, contributes = participation(one)
+    address = outsider(facts, words)
     if not address:
         return "address"
-    done.actions.append(AddParticipant(address, "", _BY))
+    done.actions.append(AddParticipant(address, "", _BY, contributes=contributes, renew=True))
     return ""
 
 
@@ -183,6 +207,9 @@ _HANDLERS: dict[str, _Handler] = {
     "department": _department,
     "topic": _topic,
     "participant": _participant,
+    "follower": _participant,
+    "tag": _tag,
+    "fill": _fill,
     "branch": _branch,
     "requester": _requester,
     "join": _join,

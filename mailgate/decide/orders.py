@@ -30,6 +30,7 @@ _WORDS = {
     "department": "departamento, setor, department",
     "topic": "topico, tema, topic",
     "participant": "participante, participant, copiar",
+    "follower": "seguidor, seguidora, follower, observador",
     "branch": "filial, loja, branch, sucursal, tienda",
     "join": "juntar, unir, merge, join",
     "requester": "solicitante, cliente, requester, customer",
@@ -42,25 +43,42 @@ _WORDS = {
 }
 _VERBS = {word.strip(): verb for verb, words in _WORDS.items() for word in words.split(",")}
 _ARGUED = frozenset(
-    {"assign", "due", "priority", "department", "topic", "participant", "branch", "join", "requester", "canned"}
+    {
+        "assign",
+        "due",
+        "priority",
+        "department",
+        "topic",
+        "participant",
+        "follower",
+        "branch",
+        "join",
+        "requester",
+        "canned",
+    }
 )
+#: What may stand behind a participant's address.
+_KINDS = {
+    "participant": "participante, participant, contribuidor, contributor, colaborador",
+    "follower": "seguidor, seguidora, follower, observador",
+}
 _LONGEST = max(len(word.split()) for word in _VERBS)
 
 #: As shown in the list of commands, by language; `…` is what the agent writes.
 SHOWN = {
     "pt-BR": (
         "#nota", "#assumir", "#atribuir …", "#prazo …", "#prioridade …", "#departamento …", "#topico …",
-        "#participante …", "#filial …", "#solicitante …", "#juntar …", "#modelo …", "#pedir-info", "#resolver",
-        "#fechar", "#reabrir", "#porque", "#spam", "#ajuda",
+        "#participante …", "#seguidor …", "#filial …", "#solicitante …", "#juntar …", "#modelo …", "#pedir-info",
+        "#resolver", "#fechar", "#reabrir", "#porque", "#spam", "#ajuda",
     ),
     "en": (
         "#note", "#take", "#assign …", "#due …", "#priority …", "#department …", "#topic …", "#participant …",
-        "#branch …", "#requester …", "#join …", "#template …", "#ask-info", "#solve", "#close",
+        "#follower …", "#branch …", "#requester …", "#join …", "#template …", "#ask-info", "#solve", "#close",
         "#reopen", "#why", "#spam", "#help",
     ),
     "es": (
         "#nota", "#asumir", "#asignar …", "#plazo …", "#prioridad …", "#departamento …", "#tema …",
-        "#participante …", "#sucursal …", "#solicitante …", "#unir …", "#plantilla …", "#pedir-info",
+        "#participante …", "#seguidor …", "#sucursal …", "#solicitante …", "#unir …", "#plantilla …", "#pedir-info",
         "#solucionar", "#cerrar", "#reabrir", "#porque", "#spam", "#ayuda",
     ),
 }  # fmt: skip
@@ -80,6 +98,15 @@ def order(word: str, rest: str) -> Order | None:
         argument = " ".join(parts[more:])
         return Order(verb, argument, written) if bool(argument) == (verb in _ARGUED) else None
     return None
+
+
+def participation(one: Order) -> tuple[str, bool]:
+    """(address, whether the person also writes) of an order that lets somebody follow: `maria@x.com seguidor`."""
+    address, _, kind = one.argument.strip().rpartition(" ")
+    named = next((k for k, words in _KINDS.items() if fold(kind) in (w.strip() for w in words.split(","))), "")
+    if not address or not named:
+        return one.argument, one.verb == "participant"
+    return address, named == "participant"
 
 
 def shown(language: str) -> tuple[str, ...]:

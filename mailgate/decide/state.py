@@ -82,9 +82,7 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
         elif isinstance(action, AddComment) and action.kind is CommentKind.COMMENT:
             ticket = _said(ticket, action, facts)
         elif isinstance(action, AddParticipant):
-            if action.address not in {p.address for p in (ticket.requester, *ticket.participants)}:
-                new = ContactFacts(0, action.name or action.address, action.address, None)
-                ticket = replace(ticket, participants=(*ticket.participants, new))
+            ticket = _followed(ticket, action)
         elif isinstance(action, SetRequester):
             ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
         elif isinstance(action, Share):
@@ -92,6 +90,20 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
             shared = tuple(sorted({*ticket.shared, *others}))
             ticket = replace(ticket, shared=shared, visibility=action.visibility or ticket.visibility)
     return ticket if ticket.version == version else replace(ticket, version=version + 1)  # one change, one version
+
+
+def _followed(ticket: TicketFacts, action: AddParticipant) -> TicketFacts:
+    known = {p.address for p in ticket.participants}
+    if action.address in known and action.renew:
+        people = tuple(
+            replace(p, contributes=action.contributes) if p.address == action.address else p
+            for p in ticket.participants
+        )
+        return replace(ticket, participants=people)
+    if action.address in known or action.address == ticket.requester.address:
+        return ticket
+    new = ContactFacts(0, action.name or action.address, action.address, None, contributes=action.contributes)
+    return replace(ticket, participants=(*ticket.participants, new))
 
 
 def category_of(status: str, book: Book) -> str:

@@ -22,15 +22,18 @@ from mailgate.flows.gather import action_facts
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.peoplework import contact_of
 from mailgate.flows.record import keep
-from mailgate.flows.seeing import may_see_ticket
+from mailgate.flows.seeing import may_see_ticket, only_follows
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
 from mailgate.links.tokens import digest
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment
 from mailgate.notify.plan import Person, Plan
+from mailgate.yamlfile import did_you_mean
 from store import journal, links, outbox, people, tickets
 from store.vocabulary import Channel, CommentKind, Notice, Outcome, Role
+
+_READS_ONLY = "who only follows a ticket does not write in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ def comment(
         contact = people.contact(connection, contact_id) if contact_id else None
         if contact is None or not contact.active:
             raise NotAllowed("this link belongs to nobody who may write")
+        if only_follows(connection, ticket_id, contact.id):
+            raise NotAllowed(_READS_ONLY)
         action = ActionFacts(
             "comment", Role.CUSTOMER, Channel.PORTAL, contact.id, contact.name, contact.address, via, text
         )
@@ -76,6 +81,8 @@ def finalize(site: Site, ticket_id: int, contact_id: int, text: str = "", via: s
         contact = people.contact(connection, contact_id)
         if contact is None or not contact.active:
             raise NotAllowed("this link belongs to nobody who may write")
+        if only_follows(connection, ticket_id, contact.id):
+            raise NotAllowed(_READS_ONLY)
         action = ActionFacts(
             "finalize", Role.CUSTOMER, Channel.PORTAL, contact.id, contact.name, contact.address, via, text
         )
@@ -110,8 +117,9 @@ def agent_action(
         workflow = site.book().workflow
         wanted = workflow.find_status(status, agent.language) if status else ""
         if wanted is None:
-            known = ", ".join(workflow.labels(site.policy.locale).values())
-            raise DataError(f"there is no status {status!r}; there are {known}")
+            labels = list(workflow.labels(site.policy.locale).values())
+            hint = did_you_mean(status, (*labels, *workflow.states))
+            raise DataError(f"there is no status {status!r}{hint}; there are {', '.join(labels)}")
         if wanted and not workflow.can_set(ticket.status, wanted, "agent"):
             raise NotAllowed(f"the workflow has no way from {ticket.status} to {wanted} for an agent")
         other = people.agent_by_address(connection, normalise(assign_to)) if assign_to else None
@@ -136,8 +144,14 @@ def open_ticket(
     *,
     channel: Channel = Channel.CLI,
     files: tuple[Attachment, ...] = (),
+    department: str = "",
+    topic: str = "",
+    priority: str = "",
 ) -> Done:
-    """An agent opens a ticket in a customer's name, e.g. after a phone call; the customer gets N2 with his link."""
+    """An agent opens a ticket in a customer's name, e.g. after a phone call; the customer gets N2 with his link.
+
+    department, topic, priority: keys, "" as the company has it (`flows.changing` finds them by name).
+    """
 
     def work(connection: Connection) -> Done:
         agent = people.agent_by_address(connection, normalise(agent_address))
@@ -147,7 +161,7 @@ def open_ticket(
         contact = contact_of(connection, site, contact_address, contact_name, now)
         action = ActionFacts(
             "open", Role.AGENT, channel, agent.id, agent.name, agent.address, "terminal", text, "", subject,
-            agent_id=agent.id,
+            agent_id=agent.id, department=department, topic=topic, priority=priority,
         )  # fmt: skip
         return act(connection, site, action, None, contact.id, files)
 

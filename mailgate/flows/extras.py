@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mailgate.decide.decision import AskRating, Decision, Remark
+from mailgate.decide.decision import AddParticipant, AskRating, Decision, Remark
 from mailgate.decide.facts import AgentFacts, Facts
 from mailgate.flows.changed import Changed
 from mailgate.flows.site import Site
@@ -69,6 +69,8 @@ def extras(
     follows = to.role is Role.CUSTOMER and to.id and to.id != ticket["requester_id"]
     if follows and notice in _TO_FOLLOWERS:
         found["stop_id"] = link(ticket, to)
+    if follows and _reads_only(facts, decision, ticket, to):
+        found["reads_only"] = True
     verbs = _verbs(site, ticket, planned, asks)
     own = site.own(ticket["address"])
     if own.plus and to.id:
@@ -83,6 +85,17 @@ def extras(
             for verb in verbs
         ]
     return found
+
+
+def _reads_only(facts: Facts, decision: Decision, ticket: Mapping[str, Any], to: Person) -> bool:
+    """Whether this person follows the ticket without writing in it, once the decision is carried out."""
+    before = facts.ticket(ticket["id"])
+    follows = next((p for p in before.participants if p.id == to.id), None) if before is not None else None
+    reads = follows is not None and not follows.contributes
+    for action in decision.actions:
+        if isinstance(action, AddParticipant) and action.address == to.address and (action.renew or follows is None):
+            reads = not action.contributes
+    return reads
 
 
 def _verbs(site: Site, ticket: Mapping[str, Any], planned: Plan, asks: bool) -> tuple[str, ...]:

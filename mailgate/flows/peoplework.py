@@ -36,12 +36,19 @@ def contact_of(connection: Connection, site: Site, address: str, name: str, now:
 def add_participant(
     connection: Connection, site: Site, ticket: Mapping[str, Any], action: AddParticipant, now: datetime
 ) -> ContactFacts | None:
-    """Let a person follow a ticket; None when nothing changes: already there, switched off, or one of us."""
+    """Let a person follow a ticket, or (`renew`) follow it in another way; None when nothing changes: already there,
+    switched off, or one of us."""
     person = contact_of(connection, site, action.address, action.name, now)
     if person.id == ticket["requester_id"] or not person.active or site.is_ours(person.address):
         return None
     new = people.add_participant(connection, ticket["id"], person.id, now, contributes=action.contributes)
-    return person if new else None
+    if new or not action.renew:
+        return person if new else None
+    follows = next(p for p in tickets.participants(connection, [ticket["id"]]) if p.contact_id == person.id)
+    if follows.contributes == action.contributes:
+        return None
+    people.change_participant(connection, ticket["id"], person.id, contributes=action.contributes)
+    return person
 
 
 def share(

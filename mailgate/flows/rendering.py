@@ -196,6 +196,7 @@ def _offered(site: Site, body: dict[str, Any]) -> dict[str, Any]:
         "survey_link": f"{site.base_url}/rate/{site.mint.access_token(survey, 'rate')}" if survey else "",
         "unsubscribe": f"{site.base_url}/stop/{site.mint.access_token(stop, 'stop')}" if stop else "",
         "rating": bool(survey),
+        "reads_only": bool(body.get("reads_only")),
         "score": body.get("score", 0),
         "scale": body.get("scale", 5),
         "rows": tuple(_row_view(site, one) for one in body.get("rows", ())),

@@ -42,6 +42,14 @@ def may_see_ticket(connection: Connection, site: Site, contact_id: int, ticket: 
     return _seen(connection, site, contact_facts(connection, row), [ticket])[0]
 
 
+def only_follows(connection: Connection, ticket_id: int, contact_id: int) -> bool:
+    """Whether a contact follows this ticket to read it, and writes nothing; its requester always may."""
+    ticket = next(iter(tickets.by_ids(connection, [ticket_id])), None)
+    follows = next((p for p in tickets.participants(connection, [ticket_id]) if p.contact_id == contact_id), None)
+    own = ticket is not None and ticket.requester_id == contact_id
+    return follows is not None and not follows.contributes and not own
+
+
 def _seen(connection: Connection, site: Site, person: ContactFacts, rows: list[Row[Any]]) -> list[tuple[bool, str]]:
     ids = [row.id for row in rows]
     shared, follows = tickets.shared_branches(connection, ids), tickets.participants(connection, ids)

@@ -376,6 +376,8 @@ def _n5_title(view: NoticeView) -> str:
 
 def _next(view: NoticeView, translator: Translator, say: Callable[..., str]) -> str:
     """What is expected of the customer now, in one or two sentences."""
+    if view.reads_only:
+        return say("mail.next.follows")
     if view.category == "closed":
         return say("mail.next.closed")
     state = "waiting" if view.waits_for_customer else "solved" if view.category == "solved" else "reply"

@@ -143,6 +143,7 @@ class NoticeView:
     requester_address: str = ""  # shown to agents
     refused: tuple[tuple[str, str], ...] = ()  # files not taken: why (zip | denied | size) and name, "" unsaid
     event: str = ""  # why an agent is told, as the texts name it (opened, commented, closed, ...); "" works it out
+    reads_only: bool = False  # follows the ticket and does not write in it
     rating: bool = False  # whether this mail asks for a rating (N12)
     survey_link: str = ""
     score: int = 0  # the rating that was given (N13)

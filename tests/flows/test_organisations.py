@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import default
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
 
-from mailgate.errors import NotAllowed
-from mailgate.flows import customer, following
+from mailgate.errors import DataError, NotAllowed
+from mailgate.flows import changing, customer, following
 from mailgate.flows.seeing import visible_tickets
 from store import people
 from store.tables import PARTICIPANT, TICKET_BRANCH
@@ -171,6 +174,46 @@ def test_the_bell_switches_the_news_off(make_network: Any) -> None:
     story.agent_answers("SUP-1", "Instale o anexo.")
     assert story.told("N5") == []
     assert story.sees(ids["Luiz"]) == ["SUP-1"]
+
+
+def test_a_follower_reads_and_a_contributor_answers(make_network: Any) -> None:
+    """A11: chosen when added, by an agent's command; said in the mail to that person; changed by a later command."""
+    story, ids = make_network()
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
+    story.agent_answers("SUP-1", f"#seguidor {LUIZ[1]}\nInstale o anexo.")
+    (follows,) = story.rows(PARTICIPANT)
+    assert (follows.contributes, [to for n, to in story.told() if n == "N15"]) == (False, [LUIZ[1]])
+    mail = next(m for m in story.deliver() if m.recipient == LUIZ[1])
+    parsed = message_from_bytes(mail.raw, policy=default)
+    said = " ".join(parsed.get_body(("plain",)).get_content().split())
+    assert "para acompanhar" in said
+    assert "Responda acima" not in said
+    assert "abriremos um ticket novo" in said
+    to_luiz = parseaddr(parsed["Reply-To"])[1]
+    done = story.receive(plain_mail(LUIZ, to_luiz, "Re: [SUP-1] Nota recusada", "E a minha?"))
+    assert (done.key, story.ticket("SUP-2").claims) == ("SUP-2", "SUP-1"), "not even by his own copy"
+    with pytest.raises(NotAllowed, match="only follows"):
+        customer.comment(story.site, story.ticket("SUP-1").id, ids["Luiz"], "E a minha?")
+    story.agent_answers("SUP-1", f"#participante {LUIZ[1]}\nLuiz, pode confirmar?")
+    assert story.receive(plain_mail(LUIZ, to_luiz, "Re: [SUP-1] Nota recusada", "Confirmo.")).key == "SUP-1"
+    story.agent_answers("SUP-1", f"#participante {LUIZ[1]} seguidor\nObrigado.")
+    assert [p.contributes for p in story.rows(PARTICIPANT)] == [False]
+
+
+def test_a_customer_lets_a_colleague_follow(make_network: Any) -> None:
+    """R091: from the own organisation, as follower or contributor; whoever only follows adds nobody."""
+    story, ids = make_network()
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
+    ticket_id = story.ticket("SUP-1").id
+    changing.add_colleague(story.site, ticket_id, ids["Ana"], LUIZ[1], contributes=False)
+    assert [p.contributes for p in story.rows(PARTICIPANT)] == [False]
+    for who, whom, error in (
+        ("Ana", "eva@mal.test", NotAllowed), ("Luiz", LUIZ[1], NotAllowed), ("Ana", "nobody", DataError),
+        ("Ana", SUPPORT, DataError),
+    ):  # fmt: skip
+        with pytest.raises(error):
+            changing.add_colleague(story.site, ticket_id, ids[who], whom)
+    assert story.count(PARTICIPANT) == 1
 
 
 def test_who_only_follows_opens_a_ticket_of_his_own(make_network: Any) -> None:

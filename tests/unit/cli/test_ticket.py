@@ -69,6 +69,88 @@ def test_assign_and_set(shell: Shell) -> None:
     assert show(shell, key)["category"] == "solved"
 
 
+TOPIC = """topics:
+  duvida: {label: {pt-BR: Dúvida}}
+  solicitacao_de_melhoria: {label: {pt-BR: Melhoria}}
+  parada_do_sistema: {label: {pt-BR: Parada do Sistema}, fields: [
+    {key: versao, label: {pt-BR: Versão}, kind: choice, choices: ["8.1", "8.2"]}]}
+default: duvida
+"""
+
+
+def test_opened_with_what_is_known(shell: Shell) -> None:
+    """What a person names beats what a rule would set."""
+    rule = "rules:\n- {name: r, when: ticket_opened, then: {priority: low, tags: [novo]}}\n"
+    (shell.folder / "rules.yaml").write_text(rule)
+    (shell.folder / "topics.yaml").write_text(TOPIC)
+    ran = shell(
+        "ticket", "open", "--agent", BRUNO, "--contact", "ana@cliente.test", "--subject", "Nota", "--text", "x",
+        "--priority", "Alta", "--topic", "parada do sistema", "--department", "suporte",
+    )  # fmt: skip
+    ticket = show(shell, ran.out.strip())
+    assert (ticket["priority"], ticket["topic"], ticket["department"]) == ("high", "parada_do_sistema", "suporte")
+    assert ticket["tags"] == ["novo"]
+
+
+def test_several_things_at_once_or_none(shell: Shell) -> None:
+    (shell.folder / "topics.yaml").write_text(TOPIC)
+    key = shell.open_ticket()
+    everything = (
+        "--priority", "urgente", "--topic", "Parada do Sistema", "--department", "suporte", "--due", "2bd", "--tag",
+        "fiscal", "--tag", "nota", "--field", "versao=8.2", "--status", "Com cliente", "--to", "nobody",
+    )  # fmt: skip
+    assert shell("ticket", "set", key, "--agent", BRUNO, *everything).code == 0
+    ticket = show(shell, key)
+    assert (ticket["priority"], ticket["topic"], ticket["tags"]) == ("urgent", "parada_do_sistema", ["fiscal", "nota"])
+    assert (ticket["fields"], ticket["status"], ticket["agent"]) == ({"versao": "8.2"}, "com_cliente", None)
+    assert ticket["due_at"]
+    assert shell("ticket", "set", key, "--agent", BRUNO, "--due", "none", "--to", "Bruno").code == 0
+    assert (show(shell, key)["due_at"], show(shell, key)["agent"]) == (None, BRUNO)
+
+
+def test_what_cannot_be_set_changes_nothing(shell: Shell) -> None:
+    (shell.folder / "topics.yaml").write_text(TOPIC)
+    key = shell.open_ticket()
+    before = show(shell, key)
+    stop = ("--topic", "parada do sistema")
+    for arguments, code, hint in (
+        (("--priority", "altta"), 65, "did you mean `alta`"),
+        (("--topic", "parrada do sistema"), 65, "did you mean `Parada do Sistema`"),
+        (("--department", "suport"), 65, "did you mean `suporte`"),
+        (("--status", "resolvidoo"), 65, "did you mean `resolvido`"),
+        (("--to", "bruna@example.test"), 65, "did you mean `bruno@example.test`"),
+        (("--due", "ontem"), 65, "is no time to come"),
+        ((*stop, "--field", "versaao=8.2"), 65, "did you mean `versao`"),
+        ((*stop, "--field", "versao=9"), 65, "it can be 8.1, 8.2"),
+        (("--field", "versao"), 65, "write it like"),
+        (("--priority", "alta", "--topic", "nada"), 65, "there are duvida, solicitacao_de_melhoria"),
+        (("--tag", " "), 65, "is no tag"),
+        ((), 64, "nothing to set"),
+    ):
+        ran = shell("ticket", "set", key, "--agent", BRUNO, *arguments)
+        assert (ran.code, hint in ran.err) == (code, True), (arguments, ran.err)
+    assert show(shell, key) == before
+    assert shell("ticket", "set", key, "--agent", "ana@cliente.test", "--priority", "alta").code == 77
+    assert shell("ticket", "set", "SUP-99", "--agent", BRUNO, "--priority", "alta").code == 65
+    assert show(shell, key) == before
+
+
+def test_who_follows(shell: Shell) -> None:
+    key = shell.open_ticket()
+
+    def add(address: str, *more: str) -> int:
+        return shell("ticket", "participant", "add", key, address, "--agent", BRUNO, *more).code
+
+    assert add("maria@cliente.test", "--follower") == 0
+    (maria,) = show(shell, key)["participants"]
+    assert (maria["address"], maria["contributes"]) == ("maria@cliente.test", False)
+    assert "maria@cliente.test (follower)" in shell("ticket", "show", key).out
+    assert add("maria@cliente.test") == 0
+    assert show(shell, key)["participants"][0]["contributes"] is True
+    assert [n["notice"] for n in show(shell, key)["notices"] if n["recipient"] == "maria@cliente.test"] == ["N15"] * 2
+    assert [add("maria"), add(BRUNO), add("suporte@example.test")] == [65, 65, 65]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
