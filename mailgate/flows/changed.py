@@ -54,6 +54,7 @@ class Changed:
     rule_notices: list[RuleNotice] = field(default_factory=list)
     added: list[ContactFacts] = field(default_factory=list)
     new_requester: bool = False
+    rang: int | None = None  # the contact whose bell rings again, since he wrote
     report: Report | None = None
     silent: bool = False  # nobody but the agent himself is told
     replies: list[int] = field(default_factory=list)  # comments that rules wrote to the requester

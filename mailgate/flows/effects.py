@@ -41,7 +41,7 @@ from mailgate.decide.decision import (
 )
 from mailgate.decide.facts import Facts
 from mailgate.decide.state import pairs
-from mailgate.flows import duetimes, peoplework, rulework, ticketrow
+from mailgate.flows import bell, duetimes, peoplework, rulework, ticketrow
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
 from mailgate.flows.filerows import remarks, taken
@@ -141,7 +141,10 @@ class Effects:
         elif isinstance(action, AskRating):
             self.changed.asks_rating = True
         elif isinstance(action, StopTelling):
-            if people.stop_telling(self._connection, self._ticket()["id"], action.contact_id):
+            ticket = self._ticket()
+            if bell.silence(
+                self._connection, ticket["id"], ticket["requester_id"], action.contact_id, self._now
+            ):  # fmt: skip
                 self._event("muted", self._decision.author.role, self._decision.author.address, {"by": action.by})
         elif isinstance(action, Remark):
             self._event(action.kind, Role.SYSTEM, "", dict(action.data))
@@ -238,6 +241,8 @@ class Effects:
         if public:
             data["version"] = str(self._changes["version"])
         self._event("commented" if public else "noted", action.role, action.author_address, data)
+        if bell.by_writing(self._connection, self._facts, self.changed, action, action.person_id):
+            self._event("bell", action.role, action.author_address, {"on": "yes", "by": "wrote"})
 
     def _remember(self, message_id: str, message: ParsedMessage | None) -> None:
         """Which ticket this mail belongs to; and, when it opened one, the mail it answers, which may yet come."""

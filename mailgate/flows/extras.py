@@ -69,6 +69,8 @@ def extras(
     follows = to.role is Role.CUSTOMER and to.id and to.id != ticket["requester_id"]
     if follows and notice in _TO_FOLLOWERS:
         found["stop_id"] = link(ticket, to)
+    elif to.role is Role.CUSTOMER and to.id and notice in _TO_FOLLOWERS - {Notice.N12}:  # after it comes no more
+        found["quiet_id"] = link(ticket, to)
     if follows and _reads_only(facts, decision, ticket, to):
         found["reads_only"] = True
     verbs = _verbs(site, ticket, planned, asks)

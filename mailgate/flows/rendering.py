@@ -191,10 +191,11 @@ def _once(site: Site, body: dict[str, Any]) -> str:
 
 def _offered(site: Site, body: dict[str, Any]) -> dict[str, Any]:
     """What a notice offers besides its words (`flows.extras`), as fields of the view."""
-    survey, stop = body.get("survey_id"), body.get("stop_id")
+    survey, stop, quiet = body.get("survey_id"), body.get("stop_id"), body.get("quiet_id")
     return {
         "survey_link": f"{site.base_url}/rate/{site.mint.access_token(survey, 'rate')}" if survey else "",
         "unsubscribe": f"{site.base_url}/stop/{site.mint.access_token(stop, 'stop')}" if stop else "",
+        "stop_link": f"{site.base_url}/stop/{site.mint.access_token(quiet, 'stop')}" if quiet else "",
         "rating": bool(survey),
         "reads_only": bool(body.get("reads_only")),
         "score": body.get("score", 0),

@@ -97,7 +97,7 @@ def rate(site: Site, about: Asked, score: int, comment: str) -> Done:
 
 
 def stop(site: Site, about: Asked) -> bool:
-    """No more notices of this ticket to one who follows it; False where none were sent anyway."""
+    """No more notices of this ticket to its requester or one who follows it; False where none were sent anyway."""
 
     def work(connection: Connection) -> bool:
         contact = people.contact(connection, about.contact_id)

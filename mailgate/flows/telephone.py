@@ -47,7 +47,7 @@ def rows(
         return []
     wanted = [Plan(NOTICES[one.what], to, one.by) for one in changed.asked_to_tell if one.channel == WHATSAPP]
     too = [p for p in plans if p.notice in site.whatsapp_too() and p.to.id == to.id and not p.suppressed]
-    told = {p.notice: p for p in (*too, *wanted) if not bell.is_off(p, ticket, facts)}
+    told = {p.notice: p for p in (*too, *wanted) if not bell.is_off(p, changed, facts)}
     contact = people.contact(connection, to.id) if told else None
     if contact is None or not contact.active or not contact.whatsapp:
         return []

@@ -83,7 +83,7 @@ class Telling:
         sends = self._site.sends
         if planned.suppressed:
             return planned
-        if bell.is_off(planned, self._changed.ticket, self._facts):
+        if bell.is_off(planned, self._changed, self._facts):
             return replace(planned, suppressed=bell.OFF)
         if sends(planned.notice):
             return planned

@@ -137,7 +137,8 @@ class NoticeView:
     rests_until: datetime | None = None  # until when the address that failed gets no notices
     explained: tuple[Explained, ...] = ()  # why the ticket's mails became what they are, for an agent who asked
     related: tuple[str, ...] = ()
-    unsubscribe: str = ""
+    unsubscribe: str = ""  # of one who follows: also in the header (List-Unsubscribe)
+    stop_link: str = ""  # of the requester: in the footer only
     organisation: str = ""  # of the requester; shown to agents
     requester_name: str = ""  # shown to agents
     requester_address: str = ""  # shown to agents

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailgate.errors import NotAllowed
-from mailgate.flows import duedates, survey
+from mailgate.flows import duedates, following, survey
 from mailgate.flows.survey import Asked
 from mailgate.links.tokens import Capability, action_address
 from store import tickets
@@ -190,6 +190,35 @@ def test_who_follows_a_ticket_can_end_the_notices_with_one_click(opened: Story) 
     opened.agent_answers("SUP-1", "Mais uma coisa.")
     assert [who for _, who in opened.told()[before:]] == [ANA[1]]
     assert "muted" in opened.events("SUP-1")
+
+
+def test_the_requester_can_end_the_notices_of_one_ticket_and_hears_again_when_he_writes(opened: Story) -> None:
+    """R117. No List-Unsubscribe for him: a quiet link in the footer, its page, and the ticket's own bell."""
+    opened.agent_answers("SUP-1", "Instale a versão 8.2.")
+    mail = next(m for m in opened.deliver() if m.recipient == ANA[1] and b"8.2" in m.raw)
+    assert b"List-Unsubscribe" not in mail.raw
+    assert "/stop/" in message_from_bytes(mail.raw, policy=policy.default).get_body(("plain",)).get_content()  # type: ignore
+    assert survey.stop(opened.site, asked(opened, "stop"))
+    assert not survey.stop(opened.site, asked(opened, "stop"))
+    count = len(opened.outbox())
+    opened.agent_answers("SUP-1", "Mais uma coisa.")
+    opened.agent_answers("SUP-1", "#resolvido\nE pronto.")
+    assert opened.told()[count:] == []
+    opened.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota recusada", "O erro voltou."))
+    assert (opened.ticket("SUP-1").status, opened.told()[count:][0]) == ("reaberto", ("N11", ANA[1]))
+    opened.agent_answers("SUP-1", "Vejo já.")
+    assert opened.told()[-1] == ("N5", ANA[1])
+    assert opened.events("SUP-1").count("bell") == 1
+
+
+def test_nobody_else_and_no_forger_rings_the_requesters_bell(opened: Story) -> None:
+    opened.agent_answers("SUP-1", "#participante " + CARMEN[1])
+    following.set_bell(opened.site, "SUP-1", ANA[1], on=False)
+    opened.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota recusada", "Escreve outro.", verified=False))
+    opened.receive(plain_mail(CARMEN, SUPPORT, "Re: [SUP-1] Nota recusada", "Hola."))
+    count = len(opened.outbox())
+    opened.agent_answers("SUP-1", "Vejo já.")
+    assert opened.told()[count:] == [("N5", CARMEN[1])]
 
 
 # --- what time does -----------------------------------------------------------------------------------------------
