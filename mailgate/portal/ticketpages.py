@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from mailgate.decide.decision import RefusedFile
-from mailgate.decide.facts import FileFacts
-from mailgate.decide.files import refused_files
+from mailgate.companyfiles import AttachmentPolicy
 from mailgate.errors import NotAllowed
 from mailgate.flows import customer
-from mailgate.i18n import Translator
-from mailgate.mail import attachments as files
-from mailgate.mail.message import Attachment
+from mailgate.portal import uploads
 from mailgate.portal.access import Admitted, admit
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
@@ -51,6 +46,7 @@ def _page(
     text: str = "",
     error: str = "",
     error_about: str = "",
+    again: bool = False,
 ) -> HTMLResponse:
     translator = desk.translator(request, admitted.language)
     wanted = request.query_params.get("text", "")
@@ -72,16 +68,15 @@ def _page(
         text=text,
         error=error,
         error_about=error_about,
-        must_zip=_must_zip(desk, admitted, translator),
+        told_files=uploads.told(_policy(desk, admitted), translator, desk.limits.body_bytes),
+        again=again,
         most_text=MOST_TEXT,
-        most_bytes=desk.limits.body_bytes,
     )
 
 
-def _must_zip(desk: Desk, admitted: Admitted, translator: Translator) -> str:
-    """The kinds of files that have to come in a .zip, as people say them; "" for none."""
-    kinds = desk.site.book().topics.policy(admitted.ticket.topic).must_be_zipped
-    return ", ".join(kind if kind.startswith(".") else translator.t(f"page.kind.{kind}") for kind in kinds)
+def _policy(desk: Desk, admitted: Admitted) -> AttachmentPolicy:
+    """What the company takes as files on this ticket."""
+    return desk.site.book().topics.policy(admitted.ticket.topic)
 
 
 def sent(request: Request) -> Response:
@@ -149,24 +144,27 @@ def _admitted(desk: Desk, request: Request) -> Admitted:
 
 def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> Response:
     text = first(form.getlist("text")).replace("\r\n", "\n").replace("\0", "")
-    uploads = [one for one in form.getlist("files") if isinstance(one, UploadFile) and one.filename]
-    error = "empty" if not text and not uploads else "long" if len(text) > MOST_TEXT else ""
+    brought = uploads.chosen(form)
+    error = "empty" if not text and not brought else "long" if len(text) > MOST_TEXT else ""
     if not error and _too_many(desk, admitted):
         error = "many"
-    found = [] if error else [_read(upload, n + 1) for n, upload in enumerate(uploads)]
+    found = [] if error else uploads.read(brought)
     about = ""
-    refused = _refused(desk, admitted, found)
+    refused = uploads.refused(_policy(desk, admitted), found)
     if refused is not None:
         error, about = refused.why, refused.name
     if error:
         with desk.site.writer.database.read() as connection:
             status = 429 if error == "many" else 422
-            return _page(desk, request, connection, admitted, status=status, text=text, error=error, error_about=about)
+            return _page(
+                desk, request, connection, admitted, status=status, text=text, error=error, error_about=about,
+                again=bool(brought),
+            )  # fmt: skip
     number = f"{admitted.grant.link_id}:{first(form.getlist('number'))}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
     try:
-        stored = tuple(_store(desk, one) for one in found)
+        stored = uploads.keep(desk.site, found)
         done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, stored)
     except NotAllowed as refused:  # a closed ticket that takes no answer says so in the company's words
         desk.sent.give_back(number)
@@ -190,25 +188,6 @@ def _too_many(desk: Desk, admitted: Admitted) -> bool:
             >= bound.count
             for bound in desk.site.policy.comments
         )
-
-
-def _read(upload: UploadFile, number: int) -> Attachment:
-    """An uploaded file; its name is only ever shown, its type is what its first bytes say."""
-    declared = (upload.content_type or "").partition(";")[0].strip().lower()
-    return files.of_bytes(upload.file.read(), declared, files.safe_name(upload.filename or ""), number, False, None)
-
-
-def _refused(desk: Desk, admitted: Admitted, found: list[Attachment]) -> RefusedFile | None:
-    """The first file that the company's policy does not take: it is still with its owner, who is told at once."""
-    policy = desk.site.book().topics.policy(admitted.ticket.topic)
-    named = (FileFacts(f.filename, f.declared_type, f.found_type, f.size, f.contents) for f in found)
-    return next(iter(refused_files(policy, named)), None)
-
-
-def _store(desk: Desk, found: Attachment) -> Attachment:
-    """The file as a stored blob."""
-    desk.site.blobs.put(found.content, found.sha256)
-    return replace(found, content=b"")
 
 
 def _visit_after(desk: Desk, admitted: Admitted, ticket_id: int) -> Visit:
