@@ -21,6 +21,7 @@ from mailgate.decide.decision import (
     ThreadChoice,
 )
 from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
+from mailgate.decide.filing import file_ticket, vouched
 from mailgate.decide.followup import after_closing
 from mailgate.decide.moving import situation
 from mailgate.decide.obey import obey
@@ -35,6 +36,8 @@ RATING_CHANGES_FOR = timedelta(days=7)
 def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     author = who(facts)
     if action.verb == "open":
+        if action.filed is not None:
+            return file_ticket(facts, action, author, action.filed, book)
         return _action_opens(facts, action, author, book)
     ticket = facts.tickets[0]
     thread = ThreadChoice("existing", ticket.id, ticket.key, action.channel, f"chosen on the {action.channel}")
@@ -43,6 +46,9 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
     if action.role is Role.CUSTOMER:
         if action.verb == "participant":
             return _lets_follow(facts, action, author, thread)
+        if action.verb == "vouch":
+            stands = vouched(author, ticket, words=True)
+            return decision_of(facts, Outcome.COMMAND, "", thread.why, thread, author, actions=stands)
         if action.verb == "finalize":
             return _customer_finalizes(facts, action, author, ticket, thread, book)
         thanks = thanked(facts, author, ticket, book)
@@ -56,7 +62,7 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
         comment = said(CommentKind.COMMENT, action, author)
         ruling = rule(book, "customer_commented", facts, author, ticket)
         moved = status_after(facts, author, ticket, ruling, "customer.reply", book)
-        actions: tuple[Action, ...] = (comment, *(kept(moved, thanks) if thanks else moved))
+        actions: tuple[Action, ...] = (comment, *vouched(author, ticket), *(kept(moved, thanks) if thanks else moved))
         return decision_of(
             facts, Outcome.COMMENTED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions
         )

@@ -11,8 +11,9 @@ def who(facts: Facts) -> AuthorFinding:
     """The author with the proof. An agent without proof is named as one, unverified; a stranger is a customer."""
     if facts.action is not None:
         action = facts.action
+        why = "signed in" if action.verified else "anybody may have typed the address"
         return AuthorFinding(
-            action.role, action.person_id, action.name, action.address, action.verified, action.proof, "signed in"
+            action.role, action.person_id or None, action.name, action.address, action.verified, action.proof, why
         )
     if facts.mail is None:
         return AuthorFinding(Role.SYSTEM, None, "mailgate", "", True, "", "a due time")

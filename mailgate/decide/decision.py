@@ -196,6 +196,17 @@ class AddParticipant:
 
 
 @dataclass(frozen=True, slots=True)
+class Vouch:
+    """The requester, proven now, stands by a ticket that was opened in his name without proof.
+
+    words: he saw what was written and says that it was he.
+    """
+
+    by: str
+    words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """Let more people of the customer see the ticket, or fewer.
 
@@ -356,6 +367,7 @@ Action = (
     | SetDue
     | AddParticipant
     | Share
+    | Vouch
     | SetRequester
     | JoinInto
     | BlockSender

@@ -192,12 +192,40 @@ class Forwarded:
 
 
 @dataclass(frozen=True, slots=True)
+class Follower:
+    """Somebody who is to follow a new ticket. contributes: also writes, else only reads."""
+
+    address: str
+    name: str
+    contributes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What a customer chose in the form of a new ticket, as it was read; whether he may is for `decide`.
+
+    fields: answers by key, as `tickets.forms` keeps them. visibility: of `people.visibility`, "" for the company's
+    default. branch_ids: besides the requester's own. address: the support address that the department has.
+    """
+
+    department: str
+    topic: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    visibility: str = ""
+    branch_ids: tuple[int, ...] = ()
+    followers: tuple[Follower, ...] = ()
+    files: tuple[FileFacts, ...] = ()
+    language: str | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionFacts:
     """What a person asked for on a page or at a terminal, already allowed to name this ticket.
 
-    verb: comment | finalize | reply | note | set_status | assign | change | participant | open | confirm | rate.
+    verb: comment | finalize | reply | note | set_status | assign | change | participant | open | vouch | confirm | rate.
     proof: how we know him. orders: what `change` does, or whom `participant` lets follow. department, topic, priority:
-    of what `open` opens, where the person names them.
+    of what `open` opens, where the person names them. filed: of a ticket that a customer opens.
     """
 
     verb: str
@@ -217,6 +245,7 @@ class ActionFacts:
     department: str = ""
     topic: str = ""
     priority: str = ""
+    filed: Filed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from mailgate.decide.copies import copies
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, Remark, ReturnedMail, ThreadChoice
 from mailgate.decide.facts import Facts, MailFacts
 from mailgate.decide.files import refusal
+from mailgate.decide.filing import vouched
 from mailgate.decide.followup import after_closing
 from mailgate.decide.formmail import answer_form
 from mailgate.decide.opening import open_ticket
@@ -176,7 +177,7 @@ def _customer_comment(
     copied = copies(facts, mail, author, book, ticket)
     moved = answer_form(facts, mail, author, ticket, book, moved, refused)
     moved = kept(moved, thanks) if thanks else moved
-    actions = (comment, *copied, *refused, *received.actions, *moved)
+    actions = (comment, *vouched(author, ticket), *copied, *refused, *received.actions, *moved)
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

@@ -282,6 +282,7 @@ def _rule_facts(
     status = ticket.status if ticket else opening.status if opening else ""
     agent_id = ticket.agent_id if ticket else opening.agent_id if opening else None
     subject = mail.subject if mail else action.subject if action else ""
+    filed = tuple(one.name for one in action.filed.files) if action and action.filed else ()
     return RuleFacts(
         sender=author.address,
         sender_domain=author.address.rpartition("@")[2],
@@ -298,7 +299,7 @@ def _rule_facts(
         kind=_KINDS.get(mail.kind, mail.kind) if mail else "human",
         fine_kind=mail.fine_kind if mail else "human",
         verified=author.verified,
-        attachment_names=mail.attachment_names if mail else (),
+        attachment_names=mail.attachment_names if mail else filed,
         organisation=facts.organisation,
         tags=ticket.tags if ticket else (),
         priority=ticket.priority if ticket else opening.priority if opening else "",

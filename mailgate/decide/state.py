@@ -19,6 +19,7 @@ from mailgate.decide.decision import (
     SetRequester,
     SetStatus,
     Share,
+    Vouch,
 )
 from mailgate.decide.facts import ContactFacts, Facts, TicketFacts
 from mailgate.decide.ruling import Book
@@ -85,6 +86,8 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
             ticket = _followed(ticket, action)
         elif isinstance(action, SetRequester):
             ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
+        elif isinstance(action, Vouch):
+            ticket = replace(ticket, verified=True)
         elif isinstance(action, Share):
             others = [b for b in action.branch_ids if b != ticket.branch_id]
             shared = tuple(sorted({*ticket.shared, *others}))

@@ -38,6 +38,7 @@ from mailgate.decide.decision import (
     Share,
     StopTelling,
     Tell,
+    Vouch,
 )
 from mailgate.decide.facts import Facts
 from mailgate.decide.state import pairs
@@ -101,6 +102,8 @@ class Effects:
             self._add_participant(action)
         elif isinstance(action, Share):
             self._share(action)
+        elif isinstance(action, Vouch):
+            self._vouch(action)
         elif isinstance(action, SetRequester):
             self._set_requester(action)
         elif isinstance(action, JoinInto):
@@ -379,6 +382,14 @@ class Effects:
         if action.visibility and action.visibility != old:
             self._changes["visibility"] = action.visibility
             self._event("visibility", author.role, author.address, {"from": old, "to": action.visibility})
+
+    def _vouch(self, action: Vouch) -> None:
+        ticket = self._ticket()
+        if action.words:
+            tickets.vouch_for(self._connection, ticket["id"], ticket["requester_id"])
+        self._changes["verified"] = True
+        author = self._decision.author
+        self._event("vouched", author.role, author.address, {"by": action.by, "words": "yes" if action.words else "no"})
 
     def _set_requester(self, action: SetRequester) -> None:
         ticket = self._ticket()

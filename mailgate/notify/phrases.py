@@ -39,6 +39,7 @@ _SENTENCES = {
     "agent": r"is an agent",
     "agents_address": r"is not an agent, and the reply address was made for one",
     "signed_in": r"signed in",
+    "typed": r"anybody may have typed the address",
     "submission": r"signed in on the submission port",
     "made_for": r"the reply address was made for this person",
     "confirmed": r"confirmed by the link that was sent to the stored address",
