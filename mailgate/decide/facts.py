@@ -202,14 +202,12 @@ class Follower:
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What a customer chose in the form of a new ticket, as it was read; whether he may is for `decide`.
+    """What a customer chose in the form of a new ticket, as it was read; whether he may is for `decide.filing`.
 
     fields: answers by key, as `tickets.forms` keeps them. visibility: of `people.visibility`, "" for the company's
     default. branch_ids: besides the requester's own. address: the support address that the department has.
     """
 
-    department: str
-    topic: str = ""
     fields: tuple[tuple[str, str], ...] = ()
     visibility: str = ""
     branch_ids: tuple[int, ...] = ()
@@ -223,9 +221,9 @@ class Filed:
 class ActionFacts:
     """What a person asked for on a page or at a terminal, already allowed to name this ticket.
 
-    verb: comment | finalize | reply | note | set_status | assign | change | participant | open | vouch | confirm | rate.
-    proof: how we know him. orders: what `change` does, or whom `participant` lets follow. department, topic, priority:
-    of what `open` opens, where the person names them. filed: of a ticket that a customer opens.
+    verb: comment | finalize | reply | note | set_status | assign | change | participant | open | vouch | confirm |
+    rate. proof: how we know him. orders: what `change` does, or whom `participant` lets follow. department, topic,
+    priority: of what `open` opens, where the person names them. filed: the rest of what a customer chose.
     """
 
     verb: str

@@ -36,11 +36,12 @@ def file_ticket(facts: Facts, action: ActionFacts, author: AuthorFinding, filed:
     if why:
         return decision_of(facts, Outcome.REJECTED, reason, why, thread, author)
     sender = facts.sender if author.verified else None
-    topic = book.topics.topics.get(filed.topic)
+    topic = book.topics.topics.get(action.topic)
     language = (facts.sender.language if facts.sender else None) or filed.language or facts.policy.locale
+    department = action.department or facts.department
     opening = OpenTicket(
         requester_address=author.address, requester_name=author.name, subject=action.subject,
-        status=book.workflow.initial, department=filed.department, topic=filed.topic if topic else facts.topic,
+        status=book.workflow.initial, department=department, topic=action.topic if topic else facts.topic,
         priority=topic.priority if topic else "normal", language=language, address=filed.address,
         verified=author.verified, channel=action.channel, visibility=_visibility(facts, sender, filed, book),
         fields=filed.fields,
