@@ -300,6 +300,7 @@ def _policy(settings: Settings) -> Policy:
         mails=_bounds(limits.mails_per_sender),
         tickets=_bounds(limits.tickets_per_sender),
         comments=_bounds(limits.comments_per_ticket),
+        repeats=_bounds(limits.repeats_per_sender),
     )
 
 

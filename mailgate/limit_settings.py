@@ -71,6 +71,7 @@ class Limits(Section):
 
     # floods and loops
     tickets_per_sender: HourlyRate = _default(20)
+    repeats_per_sender: HourlyRate = _default(3)
     mails_per_sender: HourlyRate = _default(60)
     comments_per_ticket: DailyRate = _default(100)
     refuse_from: CountLimit = 10

@@ -256,6 +256,7 @@ class Counters:
     mails: tuple[int, ...] = ()
     tickets: tuple[int, ...] = ()
     comments: tuple[int, ...] = ()
+    repeats: tuple[int, ...] = ()  # tickets of this sender with the very same words, whose acknowledgement had left
     reply_acks: tuple[int, ...] = ()  # as `acks`, for the one address in Reply-To where a rule may take it
 
 
@@ -282,6 +283,7 @@ class Policy:
     mails: tuple[Bound, ...] = (Bound(60, 3600),)
     tickets: tuple[Bound, ...] = (Bound(20, 3600),)
     comments: tuple[Bound, ...] = (Bound(100, 86400),)
+    repeats: tuple[Bound, ...] = (Bound(3, 3600),)
 
 
 @dataclass(frozen=True, slots=True)

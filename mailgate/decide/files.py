@@ -10,11 +10,13 @@ from collections.abc import Iterable
 
 from mailgate.companyfiles import AttachmentPolicy
 from mailgate.decide.decision import Action, OpenTicket, RefusedFile, RefuseFiles, SetField
-from mailgate.decide.facts import Facts, FileFacts
+from mailgate.decide.facts import Facts, FileFacts, MailFacts
 from mailgate.decide.ruling import Book
 from mailgate.mail.filetypes import ending, groups_of
 
 _MOST_NAMED = 20
+#: A picture in the text that is smaller is taken for a signature's.
+PICTURE_BYTES = 8 * 1024
 
 
 def refusal(facts: Facts, book: Book, topic: str, actions: Iterable[Action]) -> tuple[RefuseFiles, ...]:
@@ -28,6 +30,11 @@ def refusal(facts: Facts, book: Book, topic: str, actions: Iterable[Action]) -> 
             topic = action.values[0]
     refused = refused_files(book.topics.policy(topic), facts.mail.files)
     return (RefuseFiles(refused),) if refused else ()
+
+
+def brings(mail: MailFacts) -> bool:
+    """Whether a file came along, other than the small pictures of a signature."""
+    return any(not one.inline or one.size >= PICTURE_BYTES for one in mail.files)
 
 
 def refused_files(policy: AttachmentPolicy, files: Iterable[FileFacts]) -> tuple[RefusedFile, ...]:

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 from mailgate.decide.decision import Action, AskData, AuthorFinding, OpenTicket, RefuseFiles, SetField, SetStatus
 from mailgate.decide.facts import Facts, MailFacts, TicketFacts
+from mailgate.decide.files import PICTURE_BYTES
 from mailgate.decide.formclock import not_yet
 from mailgate.decide.moving import situation
 from mailgate.decide.ruling import Book
 from mailgate.tickets import fillin
 from store.vocabulary import Channel, Role
 
-#: A picture in the text that is smaller is taken for a signature's.
-_PICTURE_BYTES = 8 * 1024
 _BY = "form"
 
 
@@ -103,6 +102,6 @@ def _file(mail: MailFacts, actions: tuple[Action, ...]) -> str:
     refused = {one.number for a in actions if isinstance(a, RefuseFiles) for one in a.files}
     only_pictures = not mail.reply.strip()
     for number, file in enumerate(mail.files):
-        if number not in refused and (not file.inline or only_pictures or file.size >= _PICTURE_BYTES):
+        if number not in refused and (not file.inline or only_pictures or file.size >= PICTURE_BYTES):
             return file.name or file.found
     return ""

@@ -159,6 +159,15 @@ def _over_limits(facts: Facts, author: AuthorFinding, thread: ThreadChoice) -> D
             if count >= bound.count:
                 why = f"more than {bound.count} {what} within {bound.seconds / 60:.0f} minutes"
                 return held(facts, author, HeldReason.LIMIT, why, thread)
+    return _loop(facts, author, thread)
+
+
+def _loop(facts: Facts, author: AuthorFinding, thread: ThreadChoice) -> Decision | None:
+    """A program that answers our acknowledgements with the same words ever again; a person lets it pass, or nobody."""
+    for bound, count in zip(facts.policy.repeats, facts.counters.repeats, strict=False):
+        if thread.kind != "existing" and count >= bound.count:
+            why = f"the same words were acknowledged {count} times within {bound.seconds / 60:.0f} minutes"
+            return held(facts, author, HeldReason.LOOP, why, thread)
     return None
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailgate.decide.decision import Action, AuthorFinding, Remark, SetStatus, ThreadChoice
-from mailgate.decide.facts import Facts, MailFacts, TicketFacts
+from mailgate.decide.facts import Facts, TicketFacts
+from mailgate.decide.files import brings
 from mailgate.decide.ruling import Book
 from mailgate.mail.thanks import only_thanks
 from store.vocabulary import Category, Role
-
-#: A picture in the text that is smaller is taken for a signature's.
-_PICTURE_BYTES = 8 * 1024
 
 
 def thanked(facts: Facts, author: AuthorFinding, ticket: TicketFacts | None, book: Book) -> str:
@@ -21,7 +19,7 @@ def thanked(facts: Facts, author: AuthorFinding, ticket: TicketFacts | None, boo
     if ticket.category not in (Category.SOLVED, Category.CLOSED) or ticket.joined_into is not None:
         return ""
     mail, action = facts.mail, facts.action
-    if mail is not None and _brings(mail):
+    if mail is not None and brings(mail):
         return ""
     said = mail.reply if mail is not None else action.text if action is not None else ""
     return only_thanks(said, (author.name, ticket.requester.name, *(a.name for a in facts.agents)))
@@ -40,8 +38,3 @@ def kept(actions: tuple[Action, ...], words: str) -> tuple[Action, ...]:
     """The actions of an answer without what it would do to the status, and why."""
     left = tuple(one for one in actions if not isinstance(one, SetStatus))
     return (*left, Remark("thanks", {"words": words}))
-
-
-def _brings(mail: MailFacts) -> bool:
-    """Whether a file came along, other than the small pictures of a signature."""
-    return any(not one.inline or one.size >= _PICTURE_BYTES for one in mail.files)

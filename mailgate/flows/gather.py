@@ -30,11 +30,13 @@ from mailgate.decide.facts import (
     ReturnedFacts,
     TicketFacts,
 )
+from mailgate.decide.files import brings
 from mailgate.decide.thread import choose
 from mailgate.flows.batch import Batch, author_address, named_ids
 from mailgate.flows.leaks import leaked
 from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.reading import Reading
+from mailgate.flows.repeating import repeated
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
 from mailgate.mail.forwarded import passed_on
@@ -136,6 +138,9 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     thread = choose(known, who(known), site.book().scopes)
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
     counters = _counters(connection, site, address, ticket_id, mail, sender.address if sender else address)
+    if ticket_id is None and agent is None and reading.screening.may_answer and not brings(facts):
+        words = message.subject, message.reply
+        counters = replace(counters, repeats=repeated(connection, site, address, *words, mail, counters.tickets))
     known = replace(
         known,
         agents=_with_draws(connection, site, agents),

@@ -15,6 +15,7 @@ _SENTENCES = {
     "stronger": r"(?:the reply address|our Message-ID|an earlier Message-ID of the conversation) is stronger evidence",
     "names_reopened": r".+ names (?P<key>\S+); the author (?P<why>.+); it is closed; "
     r"closed (?P<days>\d+) days ago, so it is opened again",
+    "names_thanked": r".+ names (?P<key>\S+); the author (?P<why>.+); it is closed, and a thank-you opens nothing",
     "names_closed": r".+ names (?P<key>\S+); the author (?P<why>.+); it is closed",
     "names": r".+ names (?P<key>\S+); the author (?P<why>.+)",
     "author": r"the author (?P<why>.+)",
@@ -53,6 +54,7 @@ _SENTENCES = {
     "more_mails": r"more than (?P<count>\d+) mails of this sender within (?P<minutes>\d+) minutes",
     "more_comments": r"more than (?P<count>\d+) comments on this ticket within (?P<minutes>\d+) minutes",
     "more_tickets": r"more than (?P<count>\d+) new tickets of this sender within (?P<minutes>\d+) minutes",
+    "repeats": r"the same words were acknowledged (?P<count>\d+) times within (?P<minutes>\d+) minutes",
     "more_acks": r"(?:digest: )?more than (?P<count>\d+) acknowledgements .+ within (?P<minutes>\d+) minutes",
     "kept_unproven": r"kept as a note: the agent is not proven",
     "kept_way": r"kept as a note: it did not come to the agent's reply address",

@@ -24,8 +24,6 @@ from tests.integration.sink import Caught, Sink
 pytestmark = pytest.mark.integration
 
 MOST = 5
-#: A proven machine that begins a new matter with every answer cannot be told from a busy person: R11 ends it.
-MOST_NEW = 20 + 2
 #: What a far end that was set up badly takes off: everything that says that a machine wrote.
 TELLING = ("Auto-Submitted", "Precedence", "X-Auto-Response-Suppress", "X-Loop", "List-Id", "X-Mailgate-Ticket")
 
@@ -186,8 +184,7 @@ def test_a_gateway_and_a_robot_end(house: Desk, kind: Callable[[str], Robot], pr
     work = house.told("bruno@example.test", key)
     house.bruno(work, "#resolvido\nCorrigido, pode emitir.")
     sent = [m for m in carry({"example.test": house}, robots, start) if m.rcpt_tos == (who.address,)]
-    most = MOST_NEW if proven and kind is forgetful else MOST
-    assert 1 <= len(sent) <= most, [str(m.message["Subject"]) for m in sent]
+    assert 1 <= len(sent) <= MOST, [str(m.message["Subject"]) for m in sent]
 
 
 # --- two gateways -----------------------------------------------------------------------------------------------------

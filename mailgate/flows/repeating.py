@@ -1,0 +1,52 @@
+"""How often a sender's new ticket says what we have acknowledged before, word for word: the mark of a loop (S10).
+
+A program that answers every mail of ours with a new matter of its own has no header to be known by; it says the same
+each time, and only after an answer. A person who sends several tickets (R037) says something else in each, or does not
+wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from mailgate.decide.facts import Bound
+from mailgate.flows.site import Site
+from mailgate.mail.subject import strip_prefixes, without_keys
+from store import repeats
+from store.journal import ClaimedMail
+
+
+def repeated(
+    connection: Connection, site: Site, author: str, subject: str, text: str, mail: ClaimedMail, opened: Iterable[int]
+) -> tuple[int, ...]:
+    """For each bound of `limits.repeats_per_sender`: how many tickets of the same words were acknowledged before.
+
+    opened: how many tickets the author opened lately, one for each bound of `tickets_per_sender`; where that limit is
+    off, this one is.
+    """
+    policy = site.policy
+    if not policy.repeats or not policy.tickets or not author:
+        return ()
+    at_most = max(opened, default=0)
+    if at_most < min(bound.count for bound in policy.repeats) and _covers(policy.tickets, policy.repeats):
+        return tuple(0 for _ in policy.repeats)
+    said = _words(site, subject, text)
+    longest = max(bound.seconds for bound in policy.repeats)
+    rows = repeats.answered(connection, author, mail.received_at - timedelta(seconds=longest), mail.received_at)
+    same = [row.received_at for row in rows if _words(site, row.subject, row.reply) == said]
+    return tuple(
+        sum(at > mail.received_at - timedelta(seconds=bound.seconds) for at in same) for bound in policy.repeats
+    )
+
+
+def _covers(counted: tuple[Bound, ...], wanted: tuple[Bound, ...]) -> bool:
+    return max(bound.seconds for bound in counted) >= max(bound.seconds for bound in wanted)
+
+
+def _words(site: Site, subject: str, text: str) -> tuple[str, ...]:
+    """Subject and text as they are compared: no prefix, no key of ours, no case, no white space."""
+    bare = without_keys(strip_prefixes(subject), site.policy.key_prefix)
+    return (bare.casefold().strip(), " ".join(text[: repeats.LOOKS_AT].casefold().split()))

@@ -1,0 +1,84 @@
+"""S10: a program without any header that answers each acknowledgement with a new matter of its own is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from store.tables import JOURNAL
+from store.vocabulary import Outcome
+from tests.flows.story import Story
+from tests.house import ANA, SUPPORT, plain_mail, png
+
+
+def _mail(number: int, subject: str, text: str, files: Sequence[tuple[str, str, bytes]] = ()) -> bytes:
+    """A mail of Ana with an id of its own."""
+    raw = plain_mail(ANA, SUPPORT, subject, text, files=files)
+    return raw.replace(b"Message-ID: <", f"Message-ID: <{number}.".encode())
+
+
+def _robot(story: Story, most: int = 12) -> int:
+    """Answers all that comes from us; how many mails of ours it got."""
+    story.receive(plain_mail(ANA, SUPPORT, "Nota não sai", "A nota não sai desde ontem."))
+    got = 0
+    for number in range(most):
+        mine = [m for m in story.deliver() if m.recipient == ANA[1]]
+        got += len(mine)
+        story.later(seconds=5)
+        for _ in mine:
+            story.receive(_mail(number, "Recebemos o seu contato", "Obrigado por escrever. Retornaremos em breve."))
+    return got
+
+
+def _held(story: Story) -> list[Any]:
+    return story.rows(JOURNAL, JOURNAL.c.outcome == Outcome.HELD)
+
+
+def test_a_robot_that_opens_a_new_matter_with_every_answer_gets_few(story: Story) -> None:
+    """Proven, so that no cap of R9 stops it: one for the person's mail, three for its own, then it is held."""
+    assert _robot(story) == 4
+    (held,) = _held(story)
+    assert (held.reason, story.told("N20")) == ("loop", [])
+    assert "acknowledged 3 times within 60 minutes" in held.detail
+
+
+def test_an_hour_later_it_may_try_again_and_a_person_may_let_it_pass(story: Story) -> None:
+    _robot(story)
+    (held,) = _held(story)
+    assert story.resume(held.id, "released")[0].outcome is Outcome.OPENED
+    story.later(hours=2)
+    mail = _mail(99, "Recebemos o seu contato", "Obrigado por escrever. Retornaremos em breve.")
+    assert story.receive(mail).outcome is Outcome.OPENED
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["after each answer", "at once"])
+def test_a_person_who_sends_several_tickets_is_not_harmed(story: Story, waits: bool) -> None:
+    """R037: other words each time, or the same mail again and again before any answer came; and files tell apart."""
+    for number in range(8):
+        story.receive(plain_mail(ANA, SUPPORT, f"Nota 44{number:02}", "Não sai."))
+        story.later(seconds=20)
+        if waits:
+            story.deliver()
+    for number in range(5):
+        scan = ("nota.png", "image/png", png(40 + number, 40))
+        story.receive(_mail(number, "Digitalização", "Segue.", [scan]))
+        story.later(seconds=20)
+        if waits:
+            story.deliver()
+    assert _held(story) == []
+
+
+def test_who_sends_the_same_many_times_before_an_answer_is_no_loop(story: Story) -> None:
+    outcomes = [story.receive(_mail(n, "Socorro", "Parou tudo.")).outcome for n in range(6)]
+    assert outcomes == [Outcome.OPENED] * 6
+
+
+def test_off_with_the_limit_of_new_tickets(make_story: Callable[..., Story]) -> None:
+    story = make_story(limits={"tickets_per_sender": "off"})
+    assert _robot(story, most=8) == 8
+
+
+def test_another_number(make_story: Callable[..., Story]) -> None:
+    assert _robot(make_story(limits={"repeats_per_sender": 1})) == 2
