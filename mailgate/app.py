@@ -43,7 +43,7 @@ from mailgate.notify.channels import Provider, Providers
 from mailgate.notify.compose import Composer
 from mailgate.notify.transport import Relay, RelaySettings
 from mailgate.notify.views import CompanyView
-from mailgate.opening import mail_limits, open_blobs, open_database, support_addresses
+from mailgate.opening import mail_limits, open_blobs, open_database, open_knowledge, support_addresses
 from mailgate.resources import data_folder
 from mailgate.scaffold import preset_folder
 from mailgate.sections import WEEKDAYS, Daily, Oauth, Weekly
@@ -236,6 +236,7 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         quoted=lambda: shelf.company.notices.quote,
         survey=lambda: shelf.company.notices.survey or Survey(),
         attach_bytes=lambda: shelf.company.notices.attachments_up_to,
+        knowledge=open_knowledge(settings),
         channels=frozenset({"whatsapp"} if settings.channels.whatsapp is not None else ()),
         whatsapp_too=lambda: shelf.company.notices.whatsapp,
         others=shelf.read_with,

@@ -6,16 +6,22 @@ A pipe delivery starts a process for each mail, so what it needs must load fast:
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
 
 from mailgate.errors import Busy, ConfigError, Mistake
 from mailgate.mail.addresses import normalise
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.support import SupportAddress
-from mailgate.settings import Settings
+from mailgate.settings import Settings, secret
 from mailgate.yamltypes import seconds
 from store import schema
 from store.blobs import BlobFolder
 from store.engine import Database
+
+if TYPE_CHECKING:
+    from mailgate.knowledge.base import KnowledgeBase
 
 
 def open_database(settings: Settings, *, migrate: bool) -> Database:
@@ -37,6 +43,21 @@ def open_blobs(settings: Settings) -> BlobFolder:
     root = Path(settings.blobs_url)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     return BlobFolder(root)
+
+
+def open_knowledge(settings: Settings) -> KnowledgeBase:
+    """The knowledge base of the settings. Raises ConfigError for a key that cannot be read."""
+    from mailgate.knowledge.assistant import Assistant
+    from mailgate.knowledge.base import KnowledgeBase
+
+    section, asked = settings.knowledge, settings.assistant
+    assistant = None
+    if asked is not None:
+        key = secret(SecretStr(""), asked.key_file).strip()
+        assistant = Assistant(asked.url, asked.model, key, asked.timeout.total_seconds())
+    named = section.folder is not None
+    folder = section.folder or settings.folder / "knowledge"
+    return KnowledgeBase(folder, named, section.public, section.acknowledgement, assistant)
 
 
 def mail_limits(settings: Settings) -> MailLimits:

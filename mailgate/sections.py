@@ -272,6 +272,14 @@ class Dkim(Section):
     key_file: RequiredPath
 
 
+class Knowledge(Section):
+    """Articles for customers, as Markdown. acknowledgement: how many an acknowledgement offers."""
+
+    folder: OptionalPath = None
+    public: YesNo = True
+    acknowledgement: Annotated[int, Field(ge=0, le=5)] = 3
+
+
 def _hook_url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -351,6 +359,15 @@ class Digests(Section):
     weekly: Weekly = Weekly()
 
 
+class Assistant(Section):
+    """An OpenAI-compatible endpoint that is asked before a ticket is opened. url: its base, such as https://…/v1."""
+
+    url: Annotated[str, AfterValidator(_hook_url)]
+    model: Text
+    key_file: OptionalPath = None
+    timeout: Duration = Field(default="8s", validate_default=True)
+
+
 class Sweeps(Section):
     """How often each sweep looks."""
 
@@ -359,5 +376,6 @@ class Sweeps(Section):
     timers: Duration = Field(default="5s", validate_default=True)
     webhooks: Duration = Field(default="2s", validate_default=True)
     imap: Duration = Field(default="5s", validate_default=True)
+    knowledge: Duration = Field(default="30s", validate_default=True)
     leases: Duration = Field(default="30s", validate_default=True)
     retention: Duration = Field(default="1h", validate_default=True)

@@ -25,12 +25,14 @@ from mailgate.scaffold import FILE_NAME, presets
 from mailgate.sections import (
     NUMBER,
     AgentEntry,
+    Assistant,
     Auth,
     Channels,
     Company,
     Digests,
     Dkim,
     ImapAccount,
+    Knowledge,
     Lmtp,
     Ops,
     Portal,
@@ -115,6 +117,8 @@ class Settings(Section):
     webhooks: tuple[WebhookEntry, ...] = ()
     channels: Channels = Channels()
     digests: Digests = Digests()
+    knowledge: Knowledge = Knowledge()
+    assistant: Assistant | None = None
     sweeps: Sweeps = Sweeps()
     ack_within: Duration = Field(default="2d", validate_default=True)
     limits: Limits = Limits()
@@ -140,6 +144,7 @@ class Settings(Section):
             "auth",
             "channels",
             "digests",
+            "knowledge",
             "sweeps",
             "limits",
             "company",
@@ -291,6 +296,8 @@ def _secret_files(settings: Settings) -> list[tuple[yamlfile.Location, Path, boo
         if account.oauth is not None:
             for key in ("client_secret_file", "refresh_token_file"):
                 found.append(((*where, "oauth", key), getattr(account.oauth, key), False))
+    if settings.assistant is not None:
+        found.append((("assistant", "key_file"), settings.assistant.key_file, False))
     if settings.channels.whatsapp is not None:
         found.append((("channels", "whatsapp", "url_file"), settings.channels.whatsapp.url_file, False))
     public = ("cert", "ca_file")  # these may be read by anybody, but must be there
@@ -317,6 +324,8 @@ def _unwise(document: Document, settings: Settings) -> list[Mistake]:
 
     if not settings.addresses:
         warn((), "no `addresses`: mail for nobody is accepted")
+    if settings.knowledge.folder is not None and not settings.knowledge.folder.is_dir():
+        warn(("knowledge", "folder"), f"there is no folder {settings.knowledge.folder}: no article is imported")
     if not settings.agents:
         warn((), "no `agents`: nobody is told of new tickets")
     if settings.dkim is None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from store.tables import ATTACHMENT, JOURNAL, OUTBOX
+from store.tables import ARTICLE_FILE, ATTACHMENT, JOURNAL, OUTBOX
 from store.vocabulary import OutboxState, Outcome
 
 
 def is_orphan(connection: Connection, sha256: str) -> bool:
-    """Whether no attachment and no mail needs this blob. A mail that is not decided yet may name any."""
+    """Whether no attachment, no mail and no article needs this blob. A mail that is not decided yet may name any."""
     pending = select(JOURNAL.c.id).where(JOURNAL.c.outcome == Outcome.PENDING).limit(1)
     named = select(ATTACHMENT.c.id).where(ATTACHMENT.c.sha256 == sha256).limit(1)
     raw = select(JOURNAL.c.id).where(JOURNAL.c.raw_sha256 == sha256).limit(1)
     kept = (OutboxState.WAITING, OutboxState.SENDING, OutboxState.FAILED)  # a person may send a failed one again
     out = select(OUTBOX.c.id).where(OUTBOX.c.rendered_sha256 == sha256, OUTBOX.c.state.in_(kept)).limit(1)
-    return all(connection.execute(query).first() is None for query in (pending, named, raw, out))
+    shown = select(ARTICLE_FILE.c.sha256).where(ARTICLE_FILE.c.sha256 == sha256).limit(1)
+    return all(connection.execute(query).first() is None for query in (pending, named, raw, out, shown))

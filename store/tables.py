@@ -1,11 +1,11 @@
-"""The tables of `store/models.py` as SQLAlchemy Core tables."""
+"""The tables of `store/models.py` and `store/article_models.py` as SQLAlchemy Core tables."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
-from store import models
+from store import article_models, models
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -41,6 +41,9 @@ SESSION = _table(models.Session)
 IMAP_CURSOR = _table(models.ImapCursor)
 LEASE = _table(models.Lease)
 COUNTER = _table(models.Counter)
+ARTICLE = _table(article_models.Article)
+ARTICLE_VERSION = _table(article_models.ArticleVersion)
+ARTICLE_FILE = _table(article_models.ArticleFile)
 
 
 def is_sqlite(connection: Connection) -> bool:

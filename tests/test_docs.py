@@ -63,6 +63,7 @@ def test_the_documented_default_is_the_real_one(key: str, tmp_path: Path) -> Non
         "imap": "host: x, user: u, ",
         "oauth": "token_url: x, client_id: y, ",
         "channels.whatsapp": "url_file: x, ",
+        "assistant": "url: https://x.test, model: m, ",
     }.get(holder, "")
     listed = holder in ("addresses", "agents", "imap")
 

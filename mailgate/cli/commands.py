@@ -14,6 +14,7 @@ from mailgate.cli import (
     dkim,
     explain,
     inviting,
+    knowledge,
     mail,
     notice,
     people,
@@ -52,6 +53,7 @@ app.add_typer(waiting.held, name="held", rich_help_panel=_MAIL)
 app.add_typer(waiting.outbox, name="outbox", rich_help_panel=_MAIL)
 app.add_typer(notice.app, name="notice", rich_help_panel=_MAIL)
 app.add_typer(rules.app, name="rules", rich_help_panel=_MAIL)
+app.add_typer(knowledge.app, name="knowledge", rich_help_panel=_MAIL)
 app.add_typer(ticket.app, name="ticket", rich_help_panel=_PEOPLE)
 app.add_typer(inviting.contacts, name="contact", rich_help_panel=_PEOPLE)
 app.add_typer(people.agents, name="agent", rich_help_panel=_PEOPLE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from mailgate.clock import Clock
 from mailgate.companyfiles import Quote, Survey
 from mailgate.decide.facts import Policy
 from mailgate.decide.ruling import Book
+from mailgate.knowledge.base import KnowledgeBase
 from mailgate.links.tokens import Mint
 from mailgate.mail.support import SupportAddress, find_support_address
 from mailgate.notify.views import CompanyView
@@ -100,6 +101,7 @@ class Site:
     survey: Callable[[], Survey] = Survey
     attach_bytes: Callable[[], int] = lambda: 10 * 1024 * 1024
     channels: frozenset[str] = frozenset()  # by what besides mail people can be told
+    knowledge: KnowledgeBase = field(default_factory=KnowledgeBase)
     whatsapp_too: Callable[[], tuple[str, ...]] = tuple  # notices of a new ticket that go by it
     others: Callable[[Book], Mapping[str, Any]] = lambda book: {}  # what else was read with a book, as fields of this
 

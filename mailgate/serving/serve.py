@@ -24,7 +24,7 @@ from mailgate import log
 from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, NodeSlot, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
-from mailgate.flows import duedates, hooks, timers
+from mailgate.flows import duedates, hooks, knowledge, timers
 from mailgate.flows.digests import Digests
 from mailgate.flows.workers import Workers
 from mailgate.i18n import Translations
@@ -112,6 +112,7 @@ class Node:
         self._ticker: Ticker | None = None
         self._hooks = open_hooks(self._settings)
         self._digests = Digests(house.site)
+        self._articles = knowledge.Watch(house.site)
         site = house.site
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
 
@@ -316,6 +317,7 @@ class Node:
             ("due dates", "scheduler", every.timers, self._sweep_due_dates),
             ("digests", "scheduler", every.timers, self._sweep_digests),
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
+            ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("retention", "scheduler", every.retention, self._sweep_blobs),
         ]
@@ -336,6 +338,14 @@ class Node:
     def _sweep_webhooks(self) -> None:
         if self._settings.webhooks:
             hooks.sweep(self._house.site, self._hooks, f"{self._house.site.node}:webhooks")
+
+    def _sweep_knowledge(self) -> None:
+        """The folder of articles, where something in it has changed."""
+        done = self._articles.sweep()
+        if done is not None:
+            for mistake in done.mistakes:
+                _LOG.warning("article", mistake=str(mistake))
+            _LOG.info("articles imported", added=done.added, changed=done.changed, withdrawn=done.withdrawn)
 
     def _look_at_health(self) -> None:
         """Leases run out by themselves; what this looks for is a mailbox or a disk that needs a person."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from store import models
+from store import tables
 
 connection = context.config.attributes["connection"]
 context.configure(
@@ -15,5 +15,5 @@ context.configure(
     transactional_ddl=True,
     compare_type=True,
 )
-assert models  # the tables are registered by the import
+assert tables  # the tables are registered by the import
 context.run_migrations()

@@ -13,11 +13,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, inspect, text
 from sqlmodel import SQLModel
 
-from store import models, schema
+from store import schema, tables
 from store.engine import Database
 from store.errors import StoreTooNew
 
-assert models
+assert tables
 
 
 @pytest.fixture
@@ -32,10 +32,15 @@ def _tables(database: Database) -> set[str]:
         return set(inspect(connection).get_table_names())
 
 
+def _is_a_models(name: str | None, kind: str, _parents: Any) -> bool:
+    """The index of the articles' words is another thing on each database, and no model's (`store/search.py`)."""
+    return not (kind == "table" and str(name).startswith("article_search"))
+
+
 def test_the_migrated_schema_is_that_of_the_models(database: Database) -> None:
     schema.migrate(database)
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": _is_a_models})
         assert compare_metadata(context, SQLModel.metadata) == []
 
 

@@ -1,0 +1,1 @@
+"""Articles: read from a folder of Markdown, made safe to show, found by their words."""
