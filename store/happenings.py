@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from store import fast
-from store.tables import HAPPENING, JOURNAL
+from store.tables import EVENT, HAPPENING, JOURNAL, TICKET
 
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
@@ -56,6 +56,23 @@ def mails_since(connection: Connection, at: datetime, page: int = 200) -> Iterat
         if len(rows) < page:
             return
         last = rows[-1].id
+
+
+def rests_since(connection: Connection, at: datetime) -> list[Row[Any]]:
+    """(at, kind, data) of what happened to addresses since then: that they rest, that they are believed again."""
+    c = EVENT.c
+    kinds = ("address_suppressed", "address_cleared")
+    return list(connection.execute(select(c.at, c.kind, c.data).where(c.at >= at, c.kind.in_(kinds)).order_by(c.id)))
+
+
+def opened_by(connection: Connection, journal_id: int, ticket_id: int) -> int:
+    """The ticket that a mail opened: the one it is filed under, or one that was joined into that."""
+    joined = connection.execute(select(TICKET.c.id).where(TICKET.c.joined_into == ticket_id)).scalars().all()
+    if not joined:
+        return ticket_id
+    c = EVENT.c
+    query = select(c.ticket_id).where(c.ticket_id.in_((ticket_id, *joined)), c.kind == "opened")
+    return connection.execute(query.where(c.journal_id == journal_id)).scalars().first() or ticket_id
 
 
 def count_since(connection: Connection, at: datetime) -> int:

@@ -66,6 +66,13 @@ def move(connection: Connection, timer_id: int, due_at: datetime) -> None:
     )
 
 
+def settled(connection: Connection, ticket_ids: Sequence[int]) -> list[Row[Any]]:
+    """(ticket_id, name, status, settled_at) of the timers of these tickets that fired or were cancelled."""
+    c = TIMER.c
+    query = select(c.ticket_id, c.name, c.status, c.settled_at)
+    return list(connection.execute(query.where(c.ticket_id.in_(ticket_ids), c.settled_at.is_not(None))))
+
+
 def of_ticket(connection: Connection, ticket_id: int) -> list[Row[Any]]:
     """The ticket's timers, soonest first."""
     return list(connection.execute(select(TIMER).where(TIMER.c.ticket_id == ticket_id).order_by(TIMER.c.due_at)))

@@ -112,8 +112,9 @@ def try_period(
             total = happenings.count_since(connection, begin)
             with _progress(total, quiet=json) as step:
                 events = replaying.events_since(connection, site, begin, mail_limits(opened.settings), step)
+            rests = replaying.rests_since(connection, begin)
         with _progress(len(events), quiet=json) as step:
-            found = replaying.replay(events, site, other, begin, until, step)
+            found = replaying.replay(events, site, other, begin, until, step, rests)
         if json:
             print_json(_values(found, since))
         else:

@@ -13,12 +13,15 @@ from mailgate.decide.decision import (
     AddComment,
     AddParticipant,
     Assign,
+    BlockSender,
+    JoinInto,
     OpenTicket,
     SetDue,
     SetField,
     SetRequester,
     SetStatus,
     Share,
+    StopTelling,
     Vouch,
 )
 from mailgate.decide.facts import ContactFacts, Facts, TicketFacts
@@ -84,6 +87,13 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
             ticket = _said(ticket, action, facts)
         elif isinstance(action, AddParticipant):
             ticket = _followed(ticket, action)
+        elif isinstance(action, StopTelling):
+            ticket = _rung(ticket, action.contact_id, on=False)
+        elif isinstance(action, JoinInto):
+            ticket, end = replace(ticket, joined_into=action.ticket_id), ending(book)
+            ticket = _status(ticket, SetStatus(end, action.by, Role.AGENT), facts, book) if end else ticket
+        elif isinstance(action, BlockSender):
+            ticket = replace(ticket, requester=replace(ticket.requester, active=False))
         elif isinstance(action, SetRequester):
             ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
         elif isinstance(action, Vouch):
@@ -107,6 +117,19 @@ def _followed(ticket: TicketFacts, action: AddParticipant) -> TicketFacts:
         return ticket
     new = ContactFacts(0, action.name or action.address, action.address, None, contributes=action.contributes)
     return replace(ticket, participants=(*ticket.participants, new))
+
+
+def ending(book: Book) -> str:
+    """The status in which a ticket is put an end to: closed, or solved; "" where there is neither."""
+    kinds = (Category.CLOSED, Category.SOLVED)
+    return next((key for kind in kinds for key, s in book.workflow.states.items() if s.category is kind), "")
+
+
+def _rung(ticket: TicketFacts, contact_id: int, *, on: bool) -> TicketFacts:
+    """Somebody's bell switched."""
+    followers = tuple(replace(p, told=on) if p.id == contact_id else p for p in ticket.participants)
+    is_requester = ticket.requester.id == contact_id
+    return replace(ticket, participants=followers, requester_told=on if is_requester else ticket.requester_told)
 
 
 def category_of(status: str, book: Book) -> str:
@@ -144,6 +167,8 @@ def pairs(values: tuple[str, ...]) -> dict[str, str]:
 
 def _said(ticket: TicketFacts, action: AddComment, facts: Facts) -> TicketFacts:
     if action.role is Role.CUSTOMER:
+        if action.verified and action.person_id is not None:
+            ticket = _rung(ticket, action.person_id, on=True)
         return replace(ticket, version=ticket.version + 1, last_customer_at=facts.now)
     if action.role is Role.AGENT:
         return replace(ticket, version=ticket.version + 1, last_agent_at=facts.now)

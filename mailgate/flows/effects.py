@@ -41,7 +41,7 @@ from mailgate.decide.decision import (
     Vouch,
 )
 from mailgate.decide.facts import Facts
-from mailgate.decide.state import pairs
+from mailgate.decide.state import ending, pairs
 from mailgate.flows import bell, duetimes, peoplework, rulework, ticketrow
 from mailgate.flows.changed import Changed as Changed
 from mailgate.flows.changed import Said as Said
@@ -53,7 +53,8 @@ from mailgate.mail.message import ParsedMessage
 from store import journal, links, people, tickets, timers
 from store.vocabulary import Category, CommentKind, Outcome, Role
 
-_MOST_ADDRESSES = 10
+#: Of To and Cc of one mail, so many may comment from then on.
+MOST_ADDRESSES = 10
 
 
 class Effects:
@@ -279,7 +280,7 @@ class Effects:
         agents = {a.address for a in self._facts.agents}
         named = [a.address for a in (*message.to, *message.cc)]
         allowed = [a for a in named if not self._site.is_ours(a) and a not in agents]
-        tickets.allow_addresses(self._connection, self._ticket()["id"], allowed[:_MOST_ADDRESSES])
+        tickets.allow_addresses(self._connection, self._ticket()["id"], allowed[:MOST_ADDRESSES])
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
@@ -411,7 +412,7 @@ class Effects:
 
     def _join(self, action: JoinInto) -> None:
         """What was said moves to the other ticket, with the Message-IDs; the people of this one follow the other."""
-        ticket, workflow = self._ticket(), self._site.book().workflow
+        ticket = self._ticket()
         tickets.join(self._connection, ticket["id"], action.ticket_id)
         before = self._facts.ticket(ticket["id"])
         into = next(t for t in self._facts.named if t.id == action.ticket_id)
@@ -420,9 +421,8 @@ class Effects:
             if contact_id != into.requester.id:
                 people.add_participant(self._connection, action.ticket_id, contact_id, self._now)
         self._changes["joined_into"] = action.ticket_id
-        end = next((k for k, s in workflow.states.items() if s.category is Category.CLOSED), None)
-        end = end or next((k for k, s in workflow.states.items() if s.category is Category.SOLVED), None)
-        if end is not None:
+        end = ending(self._site.book())
+        if end:
             self._set_status(SetStatus(end, action.by, Role.AGENT))
         self.changed.silent = True
         actor = self._decision.author.address

@@ -2,8 +2,8 @@
 
 Two worlds are kept in memory, one for the rules in force and one for the others. A ticket enters a world with the Facts
 of its first event in the period; from then on each world goes by its own state. The clock is that of the records; due
-times fire in between, where it passes them. Nothing is written and nothing is sent; the same rules give no difference.
-What the records cannot know stays as it was: how often a sender wrote, and how many tickets an agent had.
+times fire in between, when they are due. Nothing is written and nothing is sent; the same rules give no difference.
+What the records cannot know stays as it was: how often a sender wrote, how many tickets an agent had, what came back.
 """
 
 from __future__ import annotations
@@ -11,175 +11,29 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from mailgate.decide.decide import decide
-from mailgate.decide.decision import Assign, Decision
-from mailgate.decide.facts import Candidate, Facts, TicketFacts
+from mailgate.decide.decision import BlockSender
+from mailgate.decide.facts import Facts, TicketFacts
+from mailgate.flows.alarms import Settled
 from mailgate.flows.recall import facts_of
-from mailgate.flows.simulating import carried_out
+from mailgate.flows.rests import Rests
 from mailgate.flows.site import Site
+from mailgate.flows.world import Event as Event
+from mailgate.flows.world import Told as Told
+from mailgate.flows.world import World
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.parse import read_mail
-from mailgate.notify.plan import Plan
-from mailgate.tickets.workflow import TimedTransition
-from store import happenings, journal, tickets
-from store.vocabulary import Outcome
+from mailgate.people.reachable import REST
+from store import happenings, journal, tickets, timers
+from store.vocabulary import Outcome, Role
 
-#: More than this many firings of one ticket's timers in a period are a workflow that runs in a circle.
-_MOST_FIRINGS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened in the period. opened: the ticket that it opened then, 0 for none."""
-
-    at: datetime
-    facts: Facts
-    name: str
-    opened: int = 0
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A mail that would leave."""
-
-    key: str
-    notice: str
-    to: str
-
-
-@dataclass(slots=True)
-class _World:
-    """What would be under one book."""
-
-    site: Site
-    since: datetime
-    known: frozenset[int]  # tickets that were opened in the period: a world has them only once it opens them
-    tickets: dict[int, TicketFacts] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
-    told: Counter[Told] = field(default_factory=Counter)
-    fired: set[tuple[int, str, datetime]] = field(default_factory=set)
-    drawn: dict[int, int] = field(default_factory=dict)
-    by_message_id: dict[str, int] = field(default_factory=dict)
-    last: Facts | None = None
-    made: int = 0
-
-    def take(self, event: Event) -> None:
-        """One event, with all due times before it."""
-        for ticket in event.facts.tickets:
-            if ticket.id not in self.tickets and ticket.id not in self.known:
-                self.tickets[ticket.id] = ticket
-        self.last = event.facts
-        self.until(event.at)
-        if event.facts.mail is None and event.facts.action is None:
-            return  # a timer or a due date: the world's own clock has seen to it
-        facts = self._own(event.facts)
-        if facts.mail is None and facts.action is not None and facts.action.verb != "open" and not facts.tickets:
-            self.outcomes[event.name] = "none"
-            return
-        self._decide(facts, event.name, event)
-
-    def until(self, at: datetime) -> None:
-        """Fire everything that is due up to then, in order."""
-        for _ in range(_MOST_FIRINGS):
-            due = min(self._due(at), key=lambda one: (one[0], one[1]), default=None)
-            if due is None:
-                return
-            moment, ticket_id, name, since = due
-            self.fired.add((ticket_id, name, since))
-            self._fire(moment, self.tickets[ticket_id], name)
-
-    def _due(self, at: datetime) -> Iterator[tuple[datetime, int, str, datetime]]:
-        for ticket in self.tickets.values():
-            for timed in self.site.book().workflow.timers_for(ticket.status):
-                base = _counted_from(ticket, timed)
-                moment = self.site.timer_at(base, timed.after.text)
-                if self.since < moment <= at and (ticket.id, timed.name, base) not in self.fired:
-                    yield moment, ticket.id, timed.name, base
-            yield from self._due_dates(ticket, at)
-
-    def _due_dates(self, ticket: TicketFacts, at: datetime) -> Iterator[tuple[datetime, int, str, datetime]]:
-        book = self.site.book()
-        state = book.workflow.states.get(ticket.status)
-        if ticket.due_at is None or state is None or state.sla != "run" or ticket.category in ("solved", "closed"):
-            return
-        what: Literal["overdue", "due_soon"] = "overdue" if ticket.due_at <= at else "due_soon"
-        if not book.rules.listens(what) or (ticket.id, what, ticket.due_at) in self.fired:
-            return
-        if what == "overdue" and self.since < ticket.due_at:
-            yield ticket.due_at, ticket.id, what, ticket.due_at
-        elif what == "due_soon" and ticket.due_at <= book.clock.horizon(at):
-            yield at, ticket.id, what, ticket.due_at
-
-    def _fire(self, at: datetime, ticket: TicketFacts, name: str) -> None:
-        assert self.last is not None
-        due = name if name in ("due_soon", "overdue") else ""
-        facts = replace(
-            self.last, now=at, mail=None, action=None, timer="" if due else name, due=due, sender=None, agent=None,
-            candidates=(), tickets=(ticket,), agents=self._agents(self.last),
-        )  # fmt: skip
-        self._decide(facts, "", None)
-
-    def _decide(self, facts: Facts, name: str, event: Event | None) -> None:
-        decision = decide(facts, self.site.book())
-        ticket_id, key = (event.opened, event.key) if event is not None and event.opened else self._new_id()
-        ticket, plans = carried_out(self.site, facts, decision, ticket_id, key)
-        if ticket is not None:
-            self.tickets[ticket.id] = ticket
-            if facts.mail is not None and ticket.id == ticket_id:
-                self.by_message_id[facts.mail.message_id] = ticket.id
-        for action in decision.actions:
-            if isinstance(action, Assign) and action.draw == "round_robin" and action.agent_id is not None:
-                self.drawn[action.agent_id] = int(facts.now.timestamp() * 1_000_000)
-        if name:
-            self.outcomes[name] = _outcome(decision, ticket)
-        self._note(plans, ticket.key if ticket is not None else "")
-
-    def _new_id(self) -> tuple[int, str]:
-        self.made += 1
-        return -self.made, f"+{self.made}"
-
-    def _note(self, plans: list[Plan], key: str) -> None:
-        self.told.update(Told(key, str(p.notice), p.to.address) for p in plans if not p.suppressed)
-
-    def _own(self, facts: Facts) -> Facts:
-        """The facts as this world has them."""
-        candidates = [c for c in facts.candidates if c.ticket_id in self.tickets]
-        mail = facts.mail
-        if mail is not None:
-            named = (mail.in_reply_to, *mail.references)
-            found = [(self.by_message_id[i], i) for i in named if i and i in self.by_message_id]
-            have = {c.ticket_id for c in candidates}
-            candidates += [Candidate(t, "their_message_id", i) for t, i in found if t not in have]
-        wanted = dict.fromkeys([*(t.id for t in facts.tickets), *(c.ticket_id for c in candidates)])
-        mine = tuple(self.tickets[i] for i in wanted if i in self.tickets)
-        return replace(facts, candidates=tuple(candidates), tickets=mine, agents=self._agents(facts))
-
-    def _agents(self, facts: Facts) -> Any:
-        return tuple(replace(a, last_drawn=self.drawn.get(a.id, a.last_drawn)) for a in facts.agents)
-
-
-def _counted_from(ticket: TicketFacts, timed: TimedTransition) -> datetime:
-    """The instant that a timer counts from, as things stand."""
-    said = {
-        "last_interaction": (ticket.last_customer_at, ticket.last_agent_at),
-        "last_customer": (ticket.last_customer_at,),
-        "last_agent": (ticket.last_agent_at,),
-    }.get(timed.after.since, ())
-    words = [at for at in said if at is not None]
-    return max(words) if words else ticket.status_since
-
-
-def _outcome(decision: Decision, ticket: TicketFacts | None) -> str:
-    on = f" {ticket.key}" if ticket is not None and decision.outcome is not Outcome.OPENED else ""
-    return f"{decision.outcome}{f' ({decision.reason})' if decision.reason else ''}{on}"
-
+#: Tickets whose timers are read at once.
+_PAGE = 500
 
 # --- the difference ---------------------------------------------------------------------------------------------------
 
@@ -213,11 +67,14 @@ class Replayed:
 
 def replay(
     events: list[Event], old: Site, new: Site, since: datetime, until: datetime,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda done: None, rests: Rests | None = None,
 ) -> Replayed:  # fmt: skip
-    """The events of a period through both books, and what differs. Pure: reads no clock, writes nothing."""
+    """The events of a period through both books, and what differs. Pure: reads no clock, writes nothing.
+
+    rests: when which addresses got no notices.
+    """
     known = frozenset(e.opened for e in events if e.opened)
-    worlds = [_World(site.pinned(), since, known) for site in (old, new)]
+    worlds = [World(site.pinned(), since, known, rests or Rests()) for site in (old, new)]
     for done, event in enumerate(events, 1):
         for world in worlds:
             world.take(event)
@@ -232,12 +89,12 @@ def replay(
     )  # fmt: skip
 
 
-def _outcomes(before: _World, after: _World) -> tuple[Difference, ...]:
+def _outcomes(before: World, after: World) -> tuple[Difference, ...]:
     pairs = ((name, before.outcomes.get(name, ""), after.outcomes.get(name, "")) for name in before.outcomes)
     return tuple(Difference(name, "outcome", old, new) for name, old, new in pairs if old != new)
 
 
-def _tickets(before: _World, after: _World) -> tuple[Difference, ...]:
+def _tickets(before: World, after: World) -> tuple[Difference, ...]:
     found: list[Difference] = []
     both = sorted(before.tickets.keys() | after.tickets.keys(), key=lambda i: (i < 0, abs(i)))
     for ticket_id in both:
@@ -256,7 +113,7 @@ def _tickets(before: _World, after: _World) -> tuple[Difference, ...]:
     return tuple(found)
 
 
-def _shown(ticket: TicketFacts, world: _World) -> dict[str, str]:
+def _shown(ticket: TicketFacts, world: World) -> dict[str, str]:
     agents = world.last.agents if world.last is not None else ()
     return {
         "status": ticket.status,
@@ -292,7 +149,39 @@ def events_since(
         event = _other_event(connection, row)
         found += [event] if event is not None else []
         progress(len(found))
-    return sorted(found, key=lambda event: event.at)
+    return _with_settled(connection, sorted(found, key=lambda event: event.at))
+
+
+def rests_since(connection: Connection, since: datetime) -> Rests:
+    """When which addresses got no notices: by the tickets' history, and by who was told something. Reads only."""
+    rows = happenings.rests_since(connection, since - REST)
+    return Rests.of(rows, _told_since(connection, since)) if rows else Rests()
+
+
+def _told_since(connection: Connection, since: datetime) -> Iterator[tuple[str, datetime]]:
+    """(address, instant) of the customers' notices that were written since then."""
+    for rows in (happenings.mails_since(connection, since), happenings.since(connection, since)):
+        for row in rows:
+            record = json.loads(row.record)
+            at = datetime.fromisoformat(record["facts"]["now"])
+            told = (n for n in record["notices"] if n["role"] == Role.CUSTOMER and not n["suppressed"])
+            yield from ((n["to"], at) for n in told)
+
+
+def _with_settled(connection: Connection, events: list[Event]) -> list[Event]:
+    """Each event with what was over by then of the timers of tickets that come into view with it."""
+    first: dict[int, int] = {}
+    for place, event in enumerate(events):
+        for ticket in (*event.facts.tickets, *event.facts.named):
+            first.setdefault(ticket.id, place)
+    ids = sorted(first)
+    for begin in range(0, len(ids), _PAGE):
+        for row in timers.settled(connection, ids[begin : begin + _PAGE]):
+            place = first[row.ticket_id]
+            if row.settled_at < events[place].at:
+                one = Settled(row.ticket_id, row.name, row.status, row.settled_at)
+                events[place] = replace(events[place], settled=(*events[place].settled, one))
+    return events
 
 
 def recalled(connection: Connection, site: Site, row: Row[Any], limits: MailLimits) -> Facts | None:
@@ -322,9 +211,11 @@ def _mail_event(connection: Connection, site: Site, row: Row[Any], limits: MailL
     facts = recalled(connection, site, row, limits)
     if facts is None:
         return None
-    opened = row.ticket_id if row.outcome == Outcome.OPENED and row.ticket_id else 0
+    has = row.outcome == Outcome.OPENED and row.ticket_id
+    opened = happenings.opened_by(connection, row.id, row.ticket_id) if has else 0
     author = facts.mail.author.address if facts.mail and facts.mail.author else row.mail_from
-    return Event(facts.now, facts, f"{author}: {row.subject}", opened, _key(connection, opened))
+    name, blocked = f"{author}: {row.subject}", _blocked(facts, json.loads(row.record)["decision"])
+    return Event(facts.now, facts, name, opened, _key(connection, opened), blocked=blocked)
 
 
 def _other_event(connection: Connection, row: Row[Any]) -> Event | None:
@@ -335,7 +226,16 @@ def _other_event(connection: Connection, row: Row[Any]) -> Event | None:
         return None
     opened = row.ticket_id if record["decision"]["outcome"] == Outcome.OPENED else 0
     who = facts.action.address if facts.action is not None else facts.timer or facts.due
-    return Event(facts.now, facts, f"{who}: {row.trigger} {row.id:x}", opened, _key(connection, opened))
+    name, blocked = f"{who}: {row.trigger} {row.id:x}", _blocked(facts, record["decision"])
+    return Event(facts.now, facts, name, opened, _key(connection, opened), blocked=blocked)
+
+
+def _blocked(facts: Facts, decision: dict[str, Any]) -> str:
+    """The address of the sender whom this decision switched off, "" for none."""
+    if not any(action["action"] == BlockSender.__name__ for action in decision["actions"]):
+        return ""
+    ticket = facts.ticket(decision["thread"]["ticket_id"] or 0)
+    return ticket.requester.address if ticket is not None else ""
 
 
 def _key(connection: Connection, ticket_id: int) -> str:

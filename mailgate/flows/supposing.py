@@ -48,7 +48,8 @@ def suppose(
     for name, value in changes.items():
         facts = _MAKERS[name](connection, site, facts, value) if name in _MAKERS else _of_ticket(facts, name, value)
     decision = decide(facts, site.book())
-    ticket, plans = carried_out(site, facts, decision, 0, "")
+    supposed = carried_out(site, facts, decision)
+    ticket, plans = supposed.ticket, supposed.plans
     before = facts.ticket(decision.ticket_id or 0)
     return facts, decision, plans, Changed(timers=timers_of(site, before, ticket))
 

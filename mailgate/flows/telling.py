@@ -7,6 +7,7 @@ own reply address and Message-ID, which say whose copy it is.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -57,7 +58,7 @@ class Telling:
         self._reopened = False
         self._noted: list[tuple[str, dict[str, Any]]] = []  # events about resting addresses
         self._believed = ""  # the resting address whose owner wrote
-        self._not_sent: dict[str, Row[Any]] = {}  # by agent: the resting address that his answer did not go to
+        self._not_sent: dict[str, Any] = {}  # by agent: the resting address that his answer did not go to
         self._outlook = Outlook(connection, site)
 
     def tell(self) -> list[Plan]:
@@ -72,11 +73,16 @@ class Telling:
 
     def plans(self) -> list[Plan]:
         """Who is told, and who not and why; nothing is written."""
-        return [self._switched(p) for p in self._without_resting(plan(self._happened()))]
+        plans = plan(self._happened())
+        to = {p.to.address for p in plans if p.to.role is Role.CUSTOMER and not p.suppressed}
+        to |= {self._decision.author.address} - {""}
+        rows = suppressions.of(self._connection, sorted(to))
+        resting = {a: r for a, r in rows.items() if r.until is not None and r.until > self._now}
+        return [self._switched(p) for p in self._without_resting(plans, resting)]
 
-    def supposed_plans(self) -> list[Plan]:
+    def supposed_plans(self, resting: Mapping[str, Any]) -> list[Plan]:
         """The same without asking the database which addresses rest: for what is only tried out."""
-        return [self._switched(p) for p in plan(self._happened())]
+        return [self._switched(p) for p in self._without_resting(plan(self._happened()), dict(resting))]
 
     def _switched(self, planned: Plan) -> Plan:
         """The plan as notices.yaml has it: an answer whose own notice is off goes as N5, for it must arrive."""
@@ -92,14 +98,11 @@ class Telling:
             return replace(planned, notice=Notice.N5)
         return replace(planned, suppressed="notices.yaml: off")
 
-    def _without_resting(self, plans: list[Plan]) -> list[Plan]:
+    def _without_resting(self, plans: list[Plan], resting: dict[str, Any]) -> list[Plan]:
         """No notices to an address whose mails come back; an agent whose answer stays behind is told at once.
 
         An address whose owner just wrote, proven, is believed again.
         """
-        to = {p.to.address for p in plans if p.to.role is Role.CUSTOMER and not p.suppressed}
-        rows = suppressions.of(self._connection, sorted(to))
-        resting = {a: r for a, r in rows.items() if r.until is not None and r.until > self._now}
         author = self._decision.author
         if author.address in resting and author.verified and author.role is Role.CUSTOMER:
             self._believed = resting.pop(author.address).address
