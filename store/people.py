@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 
 from store import fast
 from store.query import Query
@@ -107,6 +107,35 @@ def contacts(connection: Connection, limit: int = 200) -> list[Row[Any]]:
         .limit(limit)
     )
     return list(connection.execute(query))
+
+
+def of_organisation(
+    connection: Connection, organisation_id: int, wanted: str = "", limit: int = 50, offset: int = 0
+) -> list[Row[Any]]:
+    """Contacts of an organisation with the name of their branch, by name. wanted: a part of name or address."""
+    c = CONTACT.c
+    query = select(CONTACT, BRANCH.c.name.label("branch")).select_from(
+        CONTACT.outerjoin(BRANCH, BRANCH.c.id == c.branch_id)
+    )
+    query = query.where(c.organisation_id == organisation_id)
+    if wanted:
+        query = query.where(
+            or_(c.name.icontains(wanted, autoescape=True), c.address.icontains(wanted, autoescape=True))
+        )
+    return list(connection.execute(query.order_by(func.lower(c.name), c.id).limit(limit).offset(offset)))
+
+
+def count_of_organisation(connection: Connection, organisation_id: int) -> int:
+    """So many contacts an organisation has."""
+    query = select(func.count()).select_from(CONTACT).where(CONTACT.c.organisation_id == organisation_id)
+    return connection.execute(query).scalar_one()
+
+
+def heads_of_branches(connection: Connection, organisation_id: int) -> dict[int | None, int]:
+    """So many active contacts each branch of an organisation has; None: those of no branch."""
+    c = CONTACT.c
+    query = select(c.branch_id, func.count().label("heads")).where(c.organisation_id == organisation_id, c.active)
+    return {row.branch_id: row.heads for row in connection.execute(query.group_by(c.branch_id))}
 
 
 def agents(connection: Connection, *, active_only: bool = True) -> list[Row[Any]]:

@@ -38,7 +38,12 @@ def invite(site: Site, address: str, inviter: str = "") -> Notice:
 
     Whoever administers the contacts of an organisation gets N16, all others N17. Raises DataError for no such contact.
     """
-    return site.writer.call(lambda connection: _write(connection, site, address, INVITE, inviter))
+    return site.writer.call(lambda connection: invite_within(connection, site, address, inviter))
+
+
+def invite_within(connection: Connection, site: Site, address: str, inviter: str = "") -> Notice:
+    """`invite` as a part of a greater change, in its transaction."""
+    return _write(connection, site, address, INVITE, inviter)
 
 
 def ask_to_verify(site: Site, address: str) -> Notice:

@@ -27,3 +27,11 @@ _MAY: Mapping[str, frozenset[str]] = {
 def permissions(role: str, own: Collection[str] | None) -> frozenset[str]:
     """What a person may: what stands with the person, else what the role may."""
     return frozenset(own) if own is not None else _MAY.get(role, _MAY["light"])
+
+
+def may_grant(giver: Collection[str], role: str, own: Collection[str] | None) -> bool:
+    """Whether somebody with these permissions may give (or take from) a person that role and those permissions.
+
+    Nobody gives what he has not: else who administers contacts could make himself anything by way of a friend.
+    """
+    return permissions(role, own) <= frozenset(giver)

@@ -22,7 +22,18 @@ from mailgate import log
 from mailgate.errors import DataError, NotAllowed
 from mailgate.flows.site import Site
 from mailgate.i18n import Translations
-from mailgate.portal import access, confirmpages, filepages, home, installing, invitations, survey, ticketpages
+from mailgate.portal import (
+    access,
+    confirmpages,
+    filepages,
+    home,
+    installing,
+    invitations,
+    organisation,
+    statistics,
+    survey,
+    ticketpages,
+)
 from mailgate.portal.access import LinkExpired
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.desk import Desk, desk_of, peer
@@ -94,7 +105,7 @@ def make_app(
     return app
 
 
-_PARTS = (home, access, ticketpages, filepages, confirmpages, survey, invitations)
+_PARTS = (home, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics)
 
 
 def _routes() -> list[Route]:

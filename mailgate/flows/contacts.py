@@ -1,0 +1,158 @@
+"""What a customer's administrator does about the people of his organisation: add, change, switch off, invite again.
+
+Rights are read in the transaction of the change, not from the page: `contacts` is needed, nobody grants what he has
+not, nobody changes himself out of the room, and nothing is done about people of other organisations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from mailgate import log
+from mailgate.errors import DataError, NotAllowed
+from mailgate.flows.inviting import invite_within
+from mailgate.flows.site import Site
+from mailgate.mail.addresses import normalise, parse_address
+from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
+from store import people, sessions
+
+_LOG = log.get("contacts")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a contact is to be. may: None = as the role may."""
+
+    name: str
+    role: str
+    may: tuple[str, ...] | None
+    branch_id: int | None
+    active: bool = True
+
+
+class Refused(NotAllowed):
+    """A sentence is not enough: `why` is the key of the page's text."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
+    """Add a person to the administrator's organisation and mail an invitation (N16, N17); the contact's id.
+
+    Raises Refused: address | ours | taken | grant | branch. An address that is known already is taken over only while
+    it belongs to no organisation and its domain is one of this one's: else an administrator could gather strangers.
+    """
+
+    def work(connection: Connection) -> int:
+        admin = _admin(connection, admin_id)
+        found = _address(address)
+        if site.is_ours(found) or people.agent_by_address(connection, found) is not None:
+            raise Refused("ours")
+        _check(connection, admin, wanted, None)
+        old = people.contact_by_address(connection, found)
+        if old is not None:
+            domains = _organisation(connection, admin).domains
+            free = old.organisation_id in (None, admin.organisation_id) and old.address == found
+            if not free or (old.organisation_id is None and found.rpartition("@")[2] not in domains):
+                raise Refused("taken")
+            if old.organisation_id == admin.organisation_id:
+                raise Refused("there")
+        made = old or people.contact_for(
+            connection, site.ids.new(), found, wanted.name or found.partition("@")[0], None, site.clock(), wanted.role
+        )
+        values = {"organisation_id": admin.organisation_id, "active": True, **_columns(wanted)}
+        people.change_contact(connection, made.id, **values)
+        invite_within(connection, site, found, admin.name)
+        _LOG.info("contact added", by=admin.id, contact_id=made.id, role=wanted.role)
+        new_id: int = made.id
+        return new_id
+
+    return site.writer.call(work)
+
+
+def change(site: Site, admin_id: int, contact_id: int, wanted: Wanted) -> None:
+    """Change a person of the administrator's organisation. Who is switched off is signed out everywhere.
+
+    Raises Refused: self | grant | branch, and DataError for a person who is not of the organisation.
+    """
+
+    def work(connection: Connection) -> None:
+        admin = _admin(connection, admin_id)
+        old = member_of(connection, admin, contact_id)
+        _check(connection, admin, wanted, old)
+        if old.id == admin.id and (wanted.role, wanted.active) != (admin.role, True):
+            raise Refused("self")
+        if old.id == admin.id and permissions(wanted.role, wanted.may) != permissions(admin.role, admin.may):
+            raise Refused("self")
+        people.change_contact(connection, old.id, active=wanted.active, **_columns(wanted))
+        if not wanted.active:
+            sessions.end_all(connection, site.clock(), contact_id=old.id)
+        _LOG.info("contact changed", by=admin.id, contact_id=old.id, role=wanted.role, active=wanted.active)
+
+    site.writer.call(work)
+
+
+def invite_again(site: Site, admin_id: int, contact_id: int) -> None:
+    """Mail another invitation. Raises DataError for a person who is not of the organisation, Refused("off")."""
+
+    def work(connection: Connection) -> None:
+        admin = _admin(connection, admin_id)
+        old = member_of(connection, admin, contact_id)
+        if not old.active:
+            raise Refused("off")
+        invite_within(connection, site, old.address, admin.name)
+
+    site.writer.call(work)
+
+
+def member_of(connection: Connection, admin: Row[Any], contact_id: int) -> Row[Any]:
+    """A contact of the same organisation. Raises DataError for every other, known or not."""
+    found = people.contact(connection, contact_id)
+    if found is None or found.organisation_id is None or found.organisation_id != admin.organisation_id:
+        raise DataError("there is no such person here")
+    return found
+
+
+def _admin(connection: Connection, admin_id: int) -> Row[Any]:
+    found = people.contact(connection, admin_id)
+    allowed = found is not None and found.active and "contacts" in permissions(found.role, found.may)
+    if found is None or not allowed or found.organisation_id is None:
+        raise NotAllowed("may not administer contacts")
+    return found
+
+
+def _organisation(connection: Connection, admin: Row[Any]) -> Row[Any]:
+    found = people.organisation(connection, admin.organisation_id)
+    if found is None:
+        raise DataError("there is no such organisation")
+    return found
+
+
+def _check(connection: Connection, admin: Row[Any], wanted: Wanted, old: Row[Any] | None) -> None:
+    own = permissions(admin.role, admin.may)
+    known = wanted.role in ROLES and all(p in PERMISSIONS for p in wanted.may or ())
+    if not known or not may_grant(own, wanted.role, wanted.may):
+        raise Refused("grant")
+    if old is not None and old.id != admin.id and not may_grant(own, old.role, old.may):
+        raise Refused("grant")
+    branches = {row.id for row in people.branches(connection, [admin.organisation_id]) if row.active}
+    if wanted.branch_id is not None and wanted.branch_id not in branches:
+        raise Refused("branch")
+
+
+def _columns(wanted: Wanted) -> dict[str, Any]:
+    may = None if wanted.may is None else [p for p in PERMISSIONS if p in wanted.may]
+    values: dict[str, Any] = {"role": wanted.role, "may": may, "branch_id": wanted.branch_id}
+    return values | ({"name": wanted.name} if wanted.name else {})
+
+
+def _address(text: str) -> str:
+    found = parse_address(text.strip())
+    if found is None or not found.domain or " " in found.address or len(found.address) > 254:
+        raise Refused("address")
+    return normalise(found.address)
