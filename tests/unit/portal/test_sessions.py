@@ -48,3 +48,13 @@ def test_looking_writes_nothing(portal: Portal) -> None:
     for path in ("/", "/tickets/SUP-1", "/manifest.webmanifest"):
         assert browser.get(path).status_code == 200
     assert portal.state() == before
+
+
+def test_the_portal_can_be_put_on_the_home_screen(portal: Portal) -> None:
+    browser = portal.visit()
+    found = browser.get("/manifest.webmanifest").json()
+    assert (found["display"], found["start_url"], found["lang"]) == ("standalone", "/", "pt-BR")
+    for icon in found["icons"]:
+        answer = browser.get(icon["src"])
+        width, height = (int.from_bytes(answer.content[16 + n : 20 + n]) for n in (0, 4))
+        assert (answer.headers["content-type"], f"{width}x{height}") == ("image/png", icon["sizes"])
