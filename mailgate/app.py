@@ -259,7 +259,8 @@ def _digest_times(settings: Settings) -> DigestTimes:
         days = section.days if isinstance(section, Daily) else (section.day,)
         return DigestTime(section.hour, frozenset(WEEKDAYS.index(day) for day in days))
 
-    return DigestTimes(time(own.agents), time(own.held), time(own.managers), time(own.weekly))
+    contacts = DigestTime(own.contacts.hour) if own.contacts.ask else None
+    return DigestTimes(time(own.agents), time(own.held), time(own.managers), time(own.weekly), contacts)
 
 
 def sync_agents(site: Site, settings: Settings) -> None:

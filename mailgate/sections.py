@@ -350,6 +350,13 @@ class Weekly(Section):
     day: Weekday = "mon"
 
 
+class Quarterly(Section):
+    """The question of each quarter whether a contact's data are right."""
+
+    hour: Hour = 8
+    ask: YesNo = True
+
+
 class Digests(Section):
     """When the mails of the calendar leave; who gets them, and whether, is said in notices.yaml."""
 
@@ -357,6 +364,7 @@ class Digests(Section):
     held: Daily = Daily()
     managers: Weekly = Weekly()
     weekly: Weekly = Weekly()
+    contacts: Quarterly = Quarterly()
 
 
 class Assistant(Section):

@@ -56,6 +56,7 @@ class DigestTimes:
     held: DigestTime = DigestTime()
     managers: DigestTime = DigestTime(days=frozenset({0}))
     weekly: DigestTime = DigestTime(days=frozenset({0}))
+    contacts: DigestTime | None = DigestTime()  # once a quarter; None: nobody is asked
 
 
 @dataclass(frozen=True, slots=True)

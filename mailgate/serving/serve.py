@@ -26,6 +26,7 @@ from mailgate.app import House, NodeSlot, open_hooks, open_house, open_providers
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, knowledge, timers
 from mailgate.flows.digests import Digests
+from mailgate.flows.reviewing import Reviews
 from mailgate.flows.workers import Workers
 from mailgate.i18n import Translations
 from mailgate.ingest.gate import GateRules
@@ -113,6 +114,7 @@ class Node:
         self._hooks = open_hooks(self._settings)
         self._digests = Digests(house.site)
         self._articles = knowledge.Watch(house.site)
+        self._reviews = Reviews(house.site)
         site = house.site
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
 
@@ -316,6 +318,7 @@ class Node:
             ("timers", "scheduler", every.timers, self._sweep_timers),
             ("due dates", "scheduler", every.timers, self._sweep_due_dates),
             ("digests", "scheduler", every.timers, self._sweep_digests),
+            ("reviews", "scheduler", every.timers, self._sweep_reviews),
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
@@ -329,6 +332,10 @@ class Node:
 
     def _sweep_due_dates(self) -> None:
         if duedates.sweep(self._house.site):
+            self._nudge_deliver()
+
+    def _sweep_reviews(self) -> None:
+        if self._reviews.sweep():
             self._nudge_deliver()
 
     def _sweep_digests(self) -> None:
