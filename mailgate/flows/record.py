@@ -38,11 +38,18 @@ def keep(
     """Keep the record of what was decided without a mail, whole: there is no raw mail to read the texts from."""
     if changed.ticket is None:
         return
-    record = _WHOLE.encode(_record(facts, decision, plans, changed, site.book().digest))
+    record = whole_json(facts, decision, plans, changed, site.book().digest)
     row = {
         "id": site.ids.new(), "ticket_id": changed.ticket["id"], "at": facts.now, "trigger": trigger, "record": record,
     }  # fmt: skip
     happenings.add(connection, row)
+
+
+def whole_json(
+    facts: Facts, decision: Decision, plans: list[Plan], changed: Changed | None = None, book: str = ""
+) -> str:
+    """The record of what has no raw mail: as `to_json`, with all texts."""
+    return _WHOLE.encode(_record(facts, decision, plans, changed, book))
 
 
 def _record(facts: Facts, decision: Decision, plans: list[Plan], changed: Changed | None, book: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from mailgate.flows.site import Site
 from mailgate.flows.world import Event as Event
 from mailgate.flows.world import Told as Told
 from mailgate.flows.world import World
+from mailgate.mail.forwarded import passed_on
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.parse import read_mail
 from mailgate.people.reachable import REST
@@ -191,9 +192,13 @@ def recalled(connection: Connection, site: Site, row: Row[Any], limits: MailLimi
         return None
     message = read_mail(raw, limits, mail_from=row.mail_from).message
     try:
-        return facts_of(json.loads(row.record), message.reply, message.headers)
+        facts = facts_of(json.loads(row.record), message.reply, message.headers)
     except ValueError:
         return None
+    passed = passed_on(message.text) if facts.forwarded is not None else None
+    if facts.forwarded is None or passed is None:
+        return facts
+    return replace(facts, forwarded=replace(facts.forwarded, text=passed.text))
 
 
 def raw_of(connection: Connection, site: Site, row: Row[Any]) -> bytes | None:

@@ -177,3 +177,24 @@ def test_who_stood_in_copy_may_answer_in_the_replay_as_well(make_story: Callable
     assert story.receive(plain_mail(CARMEN, SUPPORT, "Re: [SUP-1] Nota recusada", "Aqui também.")).key == "SUP-1"
     story.later(minutes=5)
     again(story, since)
+
+
+def test_what_an_agent_passed_on_is_read_again_whole(make_story: Callable[..., Story]) -> None:
+    story = make_story()
+    text = f"""Vejam isso.
+
+---------- Forwarded message ---------
+De: {ANA[0]} <{ANA[1]}>
+Date: qua., 5 de nov. de 2025 às 10:00
+Subject: Nota recusada
+To: <{BRUNO[1]}>
+
+Erro 656 na nota.
+"""
+    settled = story.receive(plain_mail(BRUNO, SUPPORT, "Fwd: Nota recusada", text), auth_user=BRUNO[1])
+    assert story.ticket(str(settled.key)).requester_address == ANA[1]
+    with story.site.writer.database.read() as connection:
+        (event,) = replaying.events_since(connection, story.site, story.clock.now - _BEFORE, MailLimits())
+    assert event.facts.forwarded is not None
+    assert event.facts.forwarded.text.strip() == "Erro 656 na nota."
+    again(story, story.clock.now - _BEFORE)
