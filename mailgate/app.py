@@ -248,6 +248,7 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
             one_use=settings.limits.invitation_link,
             session=settings.limits.session,
             reset=settings.limits.reset_link,
+            enter=settings.limits.sign_in_link,
         ),
     )
 

@@ -108,6 +108,7 @@ class Limits(Section):
     access_link: DurationLimit = _default("30d")
     session: DurationLimit = _default("12h")
     reset_link: DurationLimit = _default("1h")
+    sign_in_link: DurationLimit = _default("30m")
     invitation_link: DurationLimit = _default("7d")
     survey_link: DurationLimit = _default("30d")
 

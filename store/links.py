@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, bindparam, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, delete, select, update
 
 from store import fast
 from store.query import Command, Query
@@ -84,3 +84,19 @@ def spend(connection: Connection, one_use_id: int, now: datetime) -> bool:
         ).rowcount
         == 1
     )
+
+
+def spend_all(
+    connection: Connection, purposes: Sequence[str], now: datetime, *, contact_id: int | None = None,
+    agent_id: int | None = None,
+) -> int:  # fmt: skip
+    """Use up every open one-use link of a person for these purposes; how many."""
+    c = ONE_USE.c
+    person = c.agent_id == agent_id if agent_id is not None else c.contact_id == contact_id
+    spent = update(ONE_USE).where(person, c.purpose.in_(list(purposes)), c.used_at.is_(None))
+    return connection.execute(spent.values(used_at=now)).rowcount
+
+
+def forget_one_use(connection: Connection, before: datetime) -> int:
+    """Delete one-use links that expired before an instant; how many."""
+    return connection.execute(delete(ONE_USE).where(ONE_USE.c.expires_at < before)).rowcount

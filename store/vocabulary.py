@@ -131,3 +131,4 @@ class Notice(StrEnum):
     AGENT_DIGEST = "AGENT_DIGEST"  # to an agent, each working day: what waits
     HELD_DIGEST = "HELD_DIGEST"  # to admins, each day: the mails that wait for a person
     WEEKLY = "WEEKLY"  # to managers, each week: figures
+    LOGIN = "LOGIN"  # to a contact or an agent: the link that signs in was asked for

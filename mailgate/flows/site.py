@@ -38,6 +38,7 @@ class Lifetimes:
     one_use: timedelta = timedelta(days=7)
     session: timedelta = timedelta(hours=12)
     reset: timedelta = timedelta(hours=1)
+    enter: timedelta = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ MUST: dict[Notice, tuple[str, ...]] = {
     Notice.N17: ("one-use link",),
     Notice.N18: ("one-use link",),
     Notice.CONFIRM: ("one-use link",),
+    Notice.LOGIN: ("one-use link",),
 }
 _COMPANY = CompanyView("Empresa 3310", "https://mailgate.invalid", "(11) 5555-0142", "8h–18h")
 _ZONE = "America/Sao_Paulo"

@@ -24,6 +24,7 @@ from mailgate.flows.site import Site
 from mailgate.i18n import Translations
 from mailgate.portal import (
     access,
+    account,
     confirmpages,
     filepages,
     home,
@@ -37,6 +38,7 @@ from mailgate.portal import (
 from mailgate.portal.access import LinkExpired
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.desk import Desk, desk_of, peer
+from mailgate.portal.entering import Crowded
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.members import NotSignedIn, to_sign_in
 from mailgate.portal.menu import Offer
@@ -80,6 +82,7 @@ def make_app(
             HTTPException: _http_error,
             LinkExpired: _link_expired,
             NotSignedIn: to_sign_in,
+            Crowded: _away,
             NotAllowed: _gone,
             DataError: _gone,
             StoreError: _away,
@@ -96,6 +99,7 @@ def make_app(
         limits=limits,
         misses=Throttle(limits.misses),
         asks=Throttle(limits.misses),
+        logins=Throttle(limits.logins),
         by_ip=Throttle(limits.requests_per_ip),
         by_link=Throttle(limits.requests_per_token),
         sent=Once(),
@@ -105,7 +109,7 @@ def make_app(
     return app
 
 
-_PARTS = (home, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics)
+_PARTS = (home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics)
 
 
 def _routes() -> list[Route]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -25,7 +26,10 @@ from mailgate.portal.visitor import Visitor
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The parts of one portal. misses: wrong tokens; asks: questions for a link; both per address of the peer."""
+    """The parts of one portal. misses: wrong tokens; asks: questions for a link; both per address of the peer.
+
+    logins: tries to sign in, per account and per peer. hashing: how many passwords are looked at at a time.
+    """
 
     site: Site
     translations: Translations
@@ -34,11 +38,13 @@ class Desk:
     limits: PortalLimits
     misses: Throttle
     asks: Throttle
+    logins: Throttle
     by_ip: Throttle
     by_link: Throttle
     sent: Once
     offer: Callable[[], Offer] = Offer
     proxies: frozenset[str] = frozenset()
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
     def translator(self, request: Request, *preferred: str | None) -> Translator:
         """The visitor's language: what we know of the person, else what the browser asks for, else the company's."""

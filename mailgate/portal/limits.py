@@ -14,7 +14,8 @@ _MIB = 1024 * 1024
 class PortalLimits:
     """Sizes in bytes; an empty tuple of rates means no limit.
 
-    misses: wrong links, and questions for a link, per address of a peer. fields, parts: of one form.
+    misses: wrong links, and questions for a link, per address of a peer. fields, parts: of one form. logins: tries to
+    sign in, per account and per peer. resets: mails with a link that signs in, or for a password, per address.
     """
 
     body_bytes: int = 30 * _MIB
@@ -23,5 +24,7 @@ class PortalLimits:
     fields: int = 200
     parts: int = 50
     misses: tuple[Rate, ...] = (Rate(30, timedelta(hours=1)),)
+    logins: tuple[Rate, ...] = (Rate(10, timedelta(minutes=15)),)
+    resets: tuple[Rate, ...] = (Rate(3, timedelta(hours=1)),)
     requests_per_token: tuple[Rate, ...] = (Rate(60, timedelta(minutes=1)),)
     requests_per_ip: tuple[Rate, ...] = (Rate(300, timedelta(minutes=1)),)

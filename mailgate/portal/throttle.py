@@ -43,6 +43,13 @@ class Throttle:
                 events.append(now)
             return seconds
 
+    def give_back(self, key: str) -> None:
+        """The last event of `key` does not count after all."""
+        with self._lock:
+            events = self._seen.get(key)
+            if events:
+                events.pop()
+
     def _wait(self, events: deque[datetime], now: datetime) -> int:
         while events and events[0] <= now - self._longest:
             events.popleft()

@@ -248,6 +248,8 @@ class Node:
                 fields=limits.portal_fields,
                 parts=limits.portal_parts,
                 misses=limits.token_misses,
+                logins=limits.logins,
+                resets=limits.resets,
                 requests_per_token=limits.requests_per_token,
                 requests_per_ip=limits.requests_per_ip,
             ),

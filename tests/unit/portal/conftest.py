@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from mailgate.flows import sessions
-from mailgate.flows.sessions import Person
+from mailgate.flows.sessions import Came, Person
 from mailgate.i18n import Translations
 from mailgate.portal.app import make_app
 from mailgate.portal.limits import PortalLimits
@@ -55,7 +55,7 @@ class Portal:
             person = Person(people.contact_by_address(connection, address) if agent is None else None, agent)
         assert person.named, f"nobody has the address {address}"
         browser = self.visit(language)
-        browser.cookies.set("mailgate-session", sessions.start(self.house.site, person, "Firefox", "127.0.0.x"))
+        browser.cookies.set("mailgate-session", sessions.start(self.house.site, person, Came("Firefox", "127.0.0.x")))
         return browser
 
     def state(self) -> str:

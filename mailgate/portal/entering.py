@@ -1,0 +1,98 @@
+"""What the pages by which somebody signs in share: forms before there is a session, and how the session begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import anyio
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailgate.flows.sessions import Came
+from mailgate.people import passwords
+from mailgate.portal.browsers import browser_name, counted, network
+from mailgate.portal.cookies import Visit
+from mailgate.portal.desk import Desk, first, peer
+
+#: So many wait for their password to be looked at; whoever comes then is asked to come again.
+_MOST_WAITING = 40
+_NO_LINK = 0
+_Made = TypeVar("_Made")
+
+
+class Crowded(Exception):
+    """More passwords wait to be looked at than the machine can do; a later try helps."""
+
+
+def form_page(
+    desk: Desk, request: Request, template: str, *, status: int = 200, headers: dict[str, str] | None = None,
+    **context: Any,
+) -> Response:  # fmt: skip
+    """A page with a form for who is not signed in: the form's token is bound to a cookie of this browser's own."""
+    visit = desk.cookies.read(request)
+    known = visit if visit.number else Visit(visit.links, desk.site.ids.new())
+    token = desk.cookies.form_token(known, _NO_LINK)
+    answer = desk.page(request, template, status=status, headers=headers, form_token=token, **context)
+    if known != visit:
+        desk.cookies.write(answer, known)
+    return answer
+
+
+def is_from_form(desk: Desk, request: Request, form: FormData) -> bool:
+    """Whether a form came from a page of this browser: else it was another site's, or the browser keeps no cookies."""
+    return desk.cookies.is_form_token(desk.cookies.read(request), _NO_LINK, first(form.getlist("token")))
+
+
+def secret(form: FormData, name: str) -> str:
+    """A password as it was typed: spaces are part of it. One character more than may be, for who typed too many."""
+    typed = next((one for one in form.getlist(name) if isinstance(one, str)), "")
+    return typed[: passwords.LONGEST + 1]
+
+
+def came(desk: Desk, request: Request) -> Came:
+    """How this request's browser and network are shown to its person, and the session that it had."""
+    browser = browser_name(request.headers.get("user-agent", ""))
+    return Came(browser, network(peer(request)), desk.cookies.session(request))
+
+
+def let_in(desk: Desk, token: str, path: str) -> Response:
+    """On to a page of ours with the cookie of a session that was just begun."""
+    answer = desk.go(path)
+    desk.cookies.write_session(answer, token)
+    return answer
+
+
+async def slowly(desk: Desk, work: Callable[[], _Made]) -> _Made:
+    """Do what hashes a password, few at a time, for each takes 64 MiB. Raises Crowded."""
+    if desk.hashing.statistics().tasks_waiting >= _MOST_WAITING:
+        raise Crowded
+    return await anyio.to_thread.run_sync(work, limiter=desk.hashing)
+
+
+def attempt(desk: Desk, request: Request, address: str) -> tuple[int, Callable[[], None]]:
+    """Count a try to sign in, for the account and for the peer: seconds to wait, and what takes the count back.
+
+    It is counted before the password is looked at, so that tries at the same moment are bounded too.
+    """
+    now, keys = desk.site.clock(), (f"peer {counted(peer(request))}", f"account {address.casefold()[:320]}")
+    wait = max(desk.logins.wait(key, now) for key in keys)
+    if wait:
+        return wait, lambda: None
+    for key in keys:
+        wait = max(wait, desk.logins.count(key, now))
+
+    def forgive() -> None:
+        for key in keys:
+            desk.logins.give_back(key)
+
+    return wait, forgive
+
+
+def refuse_hurry(desk: Desk, request: Request) -> None:
+    """Count a wish for a mail, right or wrong alike; 429 for a peer that has asked too often."""
+    wait = desk.asks.count(counted(peer(request)), desk.site.clock())
+    if wait:
+        raise HTTPException(429, headers={"Retry-After": str(wait)})
