@@ -139,7 +139,7 @@ def forgotten(request: Request) -> Response:
 
 async def ask_to_reset(request: Request) -> Response:
     """POST /forgotten: a link for a new password goes to the address, if it is somebody's (N3)."""
-    return await _mail(request, signing.ask_to_reset, "forgotten_sent")
+    return await _mail(request, signing.ask_to_reset, "reset_sent")
 
 
 def look_at_reset(request: Request) -> Response:

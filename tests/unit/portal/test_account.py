@@ -76,7 +76,7 @@ def link_of(portal: Portal, notice: str) -> str:
 
 def greets(browser: httpx.Client) -> bool:
     """Whether pages are Ana's."""
-    return "Menu de Ana" in words(browser.get("/").text)
+    return "Ana Souza" in words(browser.get("/").text)
 
 
 # --- with a password -------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_only_our_own_pages_sign_in(known: Portal) -> None:
         assert browser.post("/login", data=fields, headers=headers).status_code == 403
     assert browser.post("/login", data={**fields, "token": "0" * 32}).status_code == 403
     assert known.visit().post("/login", data=fields).status_code == 403, "the token is that browser's"
-    assert "Menu de" not in words(browser.get("/").text)
+    assert "Meu perfil" not in words(browser.get("/").text)
 
 
 @pytest.mark.parametrize(
