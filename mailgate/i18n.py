@@ -8,6 +8,7 @@ BCP 47 (RFC 5646). Pure after loading.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -169,10 +170,38 @@ def placeholders(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+_PLAIN = re.compile(r'([a-z][A-Za-z0-9_.-]*): ("(?:[^"\\\x00-\x1f\x7f-\x9f]|\\["\\n])*")')
+
+
+def _plain(written: str) -> dict[str, str] | None:
+    """The texts of a file of nothing but comments and lines `key: "text"`; None for every other.
+
+    Such lines mean the same in JSON as in YAML, and thousands of them are read in a hundredth of the time: every
+    command and every start of the gateway waits for it.
+    """
+    texts: dict[str, str] = {}
+    for line in written.split("\n"):
+        if not line or line.startswith("#"):
+            continue
+        found = _PLAIN.fullmatch(line)
+        if found is None or found[1] in texts:
+            return None
+        texts[found[1]] = json.loads(found[2])
+        try:
+            placeholders(texts[found[1]])
+        except ValueError:
+            return None  # the other reading says where
+    return texts
+
+
 def _read(path: Path, mistakes: list[Mistake]) -> dict[str, str]:
     """One language's own texts; what is wrong goes to `mistakes`."""
     try:
-        content = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        written = path.read_text(encoding="utf-8")
+        plain = _plain(written)
+        if plain is not None:
+            return plain
+        content = YAML(typ="rt").load(written)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)

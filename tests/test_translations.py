@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from mailgate.errors import ConfigError
-from mailgate.i18n import Translations, best_language, placeholders
+from mailgate.i18n import Translations, _plain, best_language, placeholders
 from mailgate.resources import data_folder
 
 TEMPLATES = data_folder("templates")
@@ -119,3 +119,18 @@ def test_the_marker_in_each_language() -> None:
         "--- Reply above this line ---",
         "--- Responda por encima de esta línea ---",
     )
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_quick_reading_is_yaml(path: Path) -> None:
+    written = path.read_text(encoding="utf-8")
+    quick = _plain(written)
+    assert quick is not None, "write every text as one line in double quotes"
+    assert quick == dict(YAML(typ="safe").load(written))
+
+
+@pytest.mark.parametrize(
+    "line", ["a: b", 'a: "b" # c', 'a: "b"\na: "c"', 'a: "\\x41"', ' a: "b"', 'a: "{0}"', 'a:\n  b: "c"']
+)
+def test_whatever_else_yaml_has_is_read_as_yaml(line: str) -> None:
+    assert _plain(line) is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from jinja2 import BytecodeCache
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -66,15 +67,17 @@ def make_app(
     override_folder: Path | None = None,
     logo: Path | None = None,
     trusted_proxies: Collection[str] = (),
+    compiled: BytecodeCache | None = None,
 ) -> Starlette:
     """The portal of one company, ready for an ASGI server.
 
     templates_folder: holds `portal/`. override_folder: the company's own, may hold `portal/` too. logo: an image file,
-    served by us. trusted_proxies: IP addresses whose X-Forwarded-For is believed. The instant is `site.clock`'s.
+    served by us. trusted_proxies: IP addresses whose X-Forwarded-For is believed. compiled: templates
+    compiled before. The instant is `site.clock`'s.
     Raises jinja2.TemplateError and OSError for what cannot be read.
     """
     limits = limits or PortalLimits()
-    pages = Pages(site, translations, templates_folder, override_folder, logo)
+    pages = Pages(site, translations, templates_folder, override_folder, logo, compiled)
     app = Starlette(
         routes=_routes(),
         middleware=[Middleware(Shield, base_url=site.base_url, limits=limits), Middleware(_Rate)],

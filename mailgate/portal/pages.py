@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, ChoiceLoader, FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailgate.flows.site import Site
@@ -40,7 +40,8 @@ class Pages:
     """Renders the portal's pages for one company.
 
     templates_folder holds `portal/`; override_folder, a company's own, may hold `portal/` too. logo: an image file of
-    the company's. Raises jinja2.TemplateError for a template that does not compile.
+    the company's. compiled: where templates stand that were compiled before. Raises jinja2.TemplateError for a
+    template that does not compile.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Pages:
         templates_folder: Path,
         override_folder: Path | None = None,
         logo: Path | None = None,
+        compiled: BytecodeCache | None = None,
     ) -> None:
         folders = [folder / "portal" for folder in (override_folder, templates_folder) if folder is not None]
         self._site = site
@@ -67,6 +69,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
             cache_size=-1,
+            bytecode_cache=compiled,
         )
         for name in self._environment.list_templates(extensions=["html"]):
             self._environment.get_template(name)

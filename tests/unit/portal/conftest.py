@@ -12,6 +12,7 @@ from typing import Any
 import html5lib
 import httpx
 import pytest
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
@@ -28,6 +29,25 @@ from tests.integration.machine import free_port
 from tests.webserver import serving
 
 TEMPLATES = data_folder("templates")
+WORDS = Translations.load(TEMPLATES / "translations")
+
+
+class _Compiled(BytecodeCache):
+    """Compiled templates by their content: a portal for each test would compile them all anew."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        code = self._codes.get(f"{bucket.key} {bucket.checksum}")
+        if code is not None:
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[f"{bucket.key} {bucket.checksum}"] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 
 
 @dataclass
@@ -85,9 +105,7 @@ def make_portal(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., 
         folder.mkdir()
         base_url = settings.pop("base_url", f"http://127.0.0.1:{port}")
         site = make_site(folder, url, base_url=base_url, clock=clock, **settings)
-        app = make_app(
-            site, Translations.load(TEMPLATES / "translations"), TEMPLATES, bounds, logo=logo, trusted_proxies=proxies
-        )
+        app = make_app(site, WORDS, TEMPLATES, bounds, logo=logo, trusted_proxies=proxies, compiled=_COMPILED)
         running = serving(app, port)
         base = running.__enter__()
         ends.append((running, site))
