@@ -18,6 +18,9 @@ FILE_NAME = "mailgate.yaml"
 MAC_KEY = "mac.key"
 KEY_BYTES = 32
 
+#: Presets whose company has a knowledge base: they begin with the sample articles.
+_WITH_ARTICLES = frozenset({"provedor", "zetti"})
+
 #: Lines of the example that a preset's company writes otherwise.
 _OF_PRESET: dict[str, tuple[tuple[str, str], ...]] = {
     "provedor": (("key: {prefix: SUP, label: ticket}", "key: {prefix: SUP, label: protocolo}"),),
@@ -56,7 +59,7 @@ def preset_folder(name: str) -> Path:
 
 
 def write_configuration(folder: Path, preset: str) -> list[Path]:
-    """Write mailgate.yaml and data/keys into `folder`; returns the files written, in order.
+    """Write mailgate.yaml, data/keys and, for some presets, `knowledge/` into `folder`; returns the files, in order.
 
     Raises DataError when there is a mailgate.yaml already or the folder cannot be written, ConfigError for a preset
     that does not ship.
@@ -73,7 +76,28 @@ def write_configuration(folder: Path, preset: str) -> list[Path]:
         raise DataError(f"{target} exists already and is left as it is") from None
     except OSError as error:
         raise DataError(f"{target} cannot be written: {(error.strerror or '').lower()}") from error
-    return [target, *ensure_keys(folder / "data")]
+    articles = write_articles(folder) if preset in _WITH_ARTICLES else []
+    return [target, *articles, *ensure_keys(folder / "data")]
+
+
+def write_articles(folder: Path) -> list[Path]:
+    """Copy the sample articles to `knowledge/` beside mailgate.yaml; [] where there is such a folder already.
+
+    Raises DataError when it cannot be written.
+    """
+    target, source = folder / "knowledge", data_folder("config") / "knowledge"
+    if target.exists():
+        return []
+    made = []
+    try:
+        for file in sorted(source.rglob("*.md")):
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _create(copy, file.read_text(encoding="utf-8"))
+            made.append(copy)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {(error.strerror or '').lower()}") from error
+    return made
 
 
 def ensure_keys(data: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from store import search
 from store.tables import ARTICLE, ARTICLE_FILE, ARTICLE_VERSION
@@ -52,10 +52,37 @@ def unpublish(connection: Connection, article_id: int) -> None:
     search.remove(connection, article_id)
 
 
-def menu(connection: Connection, visible: Sequence[str], limit: int = 5_000) -> list[Row[Any]]:
-    """Every article a reader may see, without its text, in the order of the menu within its section."""
-    query = select(*_LISTED).where(ARTICLE.c.published, ARTICLE.c.visibility.in_(visible))
-    return list(connection.execute(query.order_by(ARTICLE.c.position, ARTICLE.c.title, ARTICLE.c.id).limit(limit)))
+def languages(connection: Connection, visible: Sequence[str]) -> dict[str, int]:
+    """How many articles of each language a reader may see."""
+    c = ARTICLE.c
+    query = select(c.language, func.count()).where(c.published, c.visibility.in_(visible)).group_by(c.language)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def sections(connection: Connection, visible: Sequence[str], language: str) -> list[tuple[str, int]]:
+    """The sections of one language with the number of their articles, in the order of the menu."""
+    c = ARTICLE.c
+    query = select(c.section, func.count()).where(c.published, c.visibility.in_(visible), c.language == language)
+    query = query.group_by(c.section).order_by(func.min(c.position), c.section).limit(200)
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def of_section(
+    connection: Connection, visible: Sequence[str], language: str, section: str | None, limit: int
+) -> list[Row[Any]]:
+    """The first articles of a section, without their text; of every section where None is asked for."""
+    place = func.row_number().over(partition_by=ARTICLE.c.section, order_by=(ARTICLE.c.position, ARTICLE.c.title))
+    where = [ARTICLE.c.published, ARTICLE.c.visibility.in_(visible), ARTICLE.c.language == language]
+    if section is not None:
+        where.append(ARTICLE.c.section == section)
+    listed = select(*_LISTED, place.label("place")).where(*where).subquery()
+    query = select(listed).where(listed.c.place <= limit).order_by(listed.c.section, listed.c.place)
+    return list(connection.execute(query))
+
+
+def is_any(connection: Connection) -> bool:
+    """Whether there is any article to read."""
+    return connection.execute(select(ARTICLE.c.id).where(ARTICLE.c.published).limit(1)).first() is not None
 
 
 def by_slug(connection: Connection, slug: str, visible: Sequence[str]) -> Row[Any] | None:

@@ -15,7 +15,7 @@ from mailgate.demo.cast import ANA, CAST, PASSWORD, SUPPORT
 from mailgate.demo.ports import LOOPBACK, Ports
 from mailgate.errors import DataError
 from mailgate.ingest.submission import hash_password
-from mailgate.scaffold import FILE_NAME, ensure_keys
+from mailgate.scaffold import FILE_NAME, ensure_keys, write_articles
 
 MARK = "# mailgate demo"
 MAILBOX = "mailbox"
@@ -77,6 +77,7 @@ def prepare(folder: Path, *, locale: str, offset: int | None, fresh: bool) -> Po
         if not (folder / DKIM_KEY).exists():
             _write(folder / DKIM_KEY, generate_key("rsa")[0].decode("ascii"))
         (folder / MAILBOX).mkdir(mode=0o700, exist_ok=True)
+        write_articles(folder)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DataError(f"{error.filename or folder} cannot be written: {reason}; choose a folder: --data") from error
@@ -127,7 +128,7 @@ def _throw_away(folder: Path) -> None:
     if not (folder / FILE_NAME).exists():
         return
     _read(folder / FILE_NAME)
-    for name in ("data", MAILBOX):
+    for name in ("data", MAILBOX, "knowledge"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (USERS, DKIM_KEY, FILE_NAME):
         (folder / name).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ _MARKS = 400
 
 def snippet(text: str, asked: Sequence[Word], language: str, length: int = _LENGTH) -> Pieces:
     """About `length` letters of the text around the most words of the question; its beginning where it has none."""
-    text = " ".join(text[:_LOOKED_AT].split())
+    text = " · ".join(" ".join(line.split()) for line in text[:_LOOKED_AT].split("\n") if line.strip())
     hits = _hits(text, asked, language)
     start = _best_start(hits, length)
     if start:

@@ -31,6 +31,7 @@ from mailgate.portal import (
     home,
     installing,
     invitations,
+    knowledge,
     organisation,
     statistics,
     survey,
@@ -106,13 +107,15 @@ def make_app(
         by_ip=Throttle(limits.requests_per_ip),
         by_link=Throttle(limits.requests_per_token),
         sent=Once(),
-        offer=lambda: Offer(guests=site.policy.guests == "yes"),
+        offer=lambda: Offer(guests=site.policy.guests == "yes", knowledge=site.knowledge.is_there),
         proxies=frozenset(trusted_proxies),
     )
     return app
 
 
-_PARTS = (home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics)
+_PARTS = (
+    home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics, knowledge,
+)  # fmt: skip
 
 
 def _routes() -> list[Route]:
