@@ -114,7 +114,8 @@ def make_app(
 
 
 _PARTS = (
-    home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics, knowledge,
+    home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics,
+    knowledge,
 )  # fmt: skip
 
 
