@@ -159,7 +159,10 @@ def _canned(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obe
     texts = book.names.canned[key]
     text = texts.get(ticket.language) or texts.get(facts.policy.locale) or next(iter(texts.values()))
     agent = facts.agent.name if facts.agent is not None else ""
-    for mark, value in (("{customer}", ticket.requester.name), ("{key}", ticket.key), ("{agent}", agent)):
+    name = ticket.requester.name if "@" not in ticket.requester.name else ""
+    if not name:  # `Olá, {customer}!` to somebody whose name nobody knows is `Olá!`
+        text = text.replace(", {customer}", "").replace(" {customer}", "")
+    for mark, value in (("{customer}", name), ("{key}", ticket.key), ("{agent}", agent)):
         text = text.replace(mark, value)
     done.extra_text = f"{done.extra_text}\n\n{text}".strip()
     return ""

@@ -186,6 +186,8 @@ def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: Agen
     seen = [c.identity.version for c in known.candidates if c.ticket_id == ticket.id and c.identity is not None]
     if not seen or max(seen) >= ticket.version:
         return ()
+    people_of = (ticket.requester, *ticket.participants, *known.agents)
+    names = {one.address: one.name for one in people_of if one.name}
     found = []
     for row in tickets.events_after(connection, ticket.id, max(seen)):
         if row.actor == agent.address:
@@ -194,7 +196,9 @@ def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: Agen
         if row.kind == "commented":
             comment = tickets.comment(connection, int(row.data["comment_id"]))
             said = " ".join((comment.reply if comment is not None else "").split())[:200]
-        found.append(News("comment" if row.kind == "commented" else "status", row.actor, row.at, said))
+        found.append(
+            News("comment" if row.kind == "commented" else "status", names.get(row.actor, row.actor), row.at, said)
+        )
     return tuple(found)
 
 

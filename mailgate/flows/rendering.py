@@ -174,8 +174,8 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime, tol
         news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),
         refused=tuple((why, name) for why, name in body.get("refused", ())),
         organisation=body.get("organisation", ""),
-        requester_name=body.get("requester_name", ""),
-        requester_address=body.get("requester_address", ""),
+        requester_name=_name(body.get("requester_name", "")) or body.get("requester_address", ""),
+        requester_address=body.get("requester_address", "") if _name(body.get("requester_name", "")) else "",
         related=_related(connection, row, notice) or ((body["claims"],) if body.get("claims") else ()),
     )
     head = replace(_head(row, body, now), list_unsubscribe=view.unsubscribe)
@@ -211,6 +211,11 @@ def _offered(site: Site, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _name(name: str) -> str:
+    """A name to show beside an address: a contact of whom we know none bears the address as his name."""
+    return "" if "@" in name else name
+
+
 def _row_view(site: Site, one: dict[str, Any]) -> RowView:
     """One line of a digest."""
     link = site.link(site.mint.access_token(one["link_id"])) if one.get("link_id") else ""
@@ -232,7 +237,7 @@ def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
         envelope_from=row.envelope_from,
         from_name=body["from_name"],
         from_address=body["from_address"],
-        to_name=body.get("recipient_name", ""),
+        to_name=_name(body.get("recipient_name", "")),
         to_address=row.recipient,
         reply_to=body.get("reply_to", body["from_address"]),
         subject=body.get("subject", ""),
@@ -266,7 +271,7 @@ def _comment(told: Told, site: Site, row: Row[Any]) -> tuple[CommentView | None,
     html = found.html if not found.elided else None
     view = CommentView(
         found.author_name, found.author_address, found.role, found.created_at, _shown(found), html,
-        tuple(views), found.verified,
+        tuple(views), found.verified, found.kind == CommentKind.NOTE,
     )  # fmt: skip
     return view, tuple(refs)
 

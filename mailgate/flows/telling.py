@@ -21,11 +21,12 @@ from mailgate.flows.effects import Changed, Said
 from mailgate.flows.extras import extras, hear_of_rating, hear_of_rules
 from mailgate.flows.formrows import asking, form
 from mailgate.flows.linkrows import new_link
+from mailgate.flows.newhands import new_hands
 from mailgate.flows.outlook import Outlook
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
 from mailgate.mail.subject import strip_prefixes, without_keys
-from mailgate.notify.plan import AckCaps, Cap, Happened, Person, Plan, plan
+from mailgate.notify.plan import ASSIGNED, MOVED, AckCaps, Cap, Happened, Person, Plan, plan
 from mailgate.tickets.acts import NOTICES
 from store import links, outbox, suppressions, tickets
 from store.vocabulary import Category, Notice, OutboxState, Outcome, Role
@@ -38,6 +39,8 @@ _SAYS_REFUSED = frozenset({Notice.N1, Notice.N19, Notice.FILES})
 _RESTS = "the address gets no notices"
 #: Ticket number and person 0: a notice about no ticket.
 _NOBODY = 0
+
+_NEW_HANDS = {ASSIGNED: "assigned", MOVED: "moved"}
 
 
 class Telling:
@@ -217,6 +220,7 @@ class Telling:
             forwards=tuple(Person(0, "", a, self._site.policy.locale, Role.SYSTEM) for a in changed.forwards),
             said=changed.public_comment_id,
             caps=self._caps(),
+            **new_hands(self._connection, changed),
         )
 
     def _for_somebody_else(self, ticket: dict[str, Any]) -> bool:
@@ -374,7 +378,7 @@ class Telling:
                 "link_id": self._link(ticket, planned.to) if planned.to.id else None,
                 "in_reply_to": in_reply_to,
                 "references": references,
-                "event": self._event(),
+                "event": _NEW_HANDS.get(planned.why) or self._event(),
                 "organisation": self._facts.organisation if planned.to.role is Role.AGENT else "",
                 "requester_name": ticket["requester_name"] if planned.to.role is Role.AGENT else "",
                 "requester_address": ticket["requester_address"] if planned.to.role is Role.AGENT else "",

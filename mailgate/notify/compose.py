@@ -79,6 +79,7 @@ class Said:
     text: str
     html: str | None
     verified: bool
+    note: bool
     listed: tuple[FileView, ...]
 
 
@@ -131,7 +132,7 @@ class Composer:
         Stacked `Re:` and the key itself are taken off first; to an unverified sender nothing of the mail is left.
         """
         translator = self._translations.translator(view.language, view.timezone)
-        own = f"mail.subject.{_template_of(view)}"
+        own = f"mail.subject.{'command_help' if _asks_help(view) else _template_of(view)}"
         if translator.has(own):
             return translator.t(own, key=view.key)
         words = lines.one_line(view.subject)
@@ -263,6 +264,10 @@ def _template_of(view: NoticeView) -> str:
     return "n1_unverified" if _is_to_stranger(view) else view.notice.lower()
 
 
+def _asks_help(view: NoticeView) -> bool:
+    return view.notice == Notice.COMMAND_ERROR and view.reason == "help"
+
+
 def _only_ours(view: NoticeView) -> NoticeView:
     """The view without one word that came in the mail or from its header."""
     return replace(
@@ -337,7 +342,7 @@ def _context(
         "count": len(view.rows),
         "overdue": sum(one.overdue for one in view.rows),
         "has_due": any(one.due_at for one in view.rows),
-        "explanation": [line.text for one in view.explained for line in lines_of(one, translator)],
+        "explanation": [[line.text for line in lines_of(one, translator)] for one in view.explained],
     }
 
 
@@ -349,6 +354,7 @@ def _said(comment: CommentView, placed: Placed) -> Said:
         text=comment.text,
         html=placed.html,
         verified=comment.verified,
+        note=comment.note,
         listed=placed.listed,
     )
 

@@ -161,7 +161,12 @@ def _intent(intent: dict[str, Any], speaker: Translator) -> Iterator[Line]:
     if intent["status"]:
         yield Line("  " + _say(speaker, "intent_status", status=intent["status"]))
     if intent["problem"]:
-        yield Line("  " + _say(speaker, "intent_problem", problem=intent["problem"]))
+        yield Line("  " + _say(speaker, "intent_problem", problem=_line_of(intent["problem"])))
+
+
+def _line_of(problem: str) -> str:
+    """The line that could not be done, of `<code>:<the line>`."""
+    return problem.partition(":")[2] or problem
 
 
 def _rules(rules: list[dict[str, Any]], speaker: Translator) -> Iterator[Line]:
@@ -200,6 +205,8 @@ def _action(action: dict[str, Any], names: _Names, speaker: Translator) -> str:
     values = {key: _plain(value) for key, value in action.items()}
     values["agent"] = names.agent(action.get("agent_id"))
     values["role"] = _word(speaker, "role", str(action.get("role", "")))
+    if "problem" in action:
+        values["problem"] = _line_of(str(action["problem"]))
     if "by" in action:
         values["by"] = explainwords.by(speaker, str(action["by"]))
     if name == "add_comment":

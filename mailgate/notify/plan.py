@@ -87,6 +87,9 @@ class Happened:
     replies: tuple[int, ...] = ()  # comments in which rules answer the requester
     forwards: tuple[Person, ...] = ()  # to whom rules hand on what was said
     said: int | None = None  # the public comment that is handed on
+    assigned: bool = False  # the ticket is another agent's than before
+    moved: bool = False  # it is another department's
+    shown: int | None = None  # the comment that who has it now is shown, None for the new one
     caps: AckCaps = field(default_factory=AckCaps)
 
 
@@ -118,6 +121,7 @@ def plan(happened: Happened) -> list[Plan]:
         plans += _commented(happened)
     elif happened.status_by is not None or happened.notices:
         plans += _moved(happened)
+    plans += _new_hands(happened)
     plans += [Plan(Notice.N13, p, "a rating came") for p in happened.rating_to]
     if happened.due:
         why = "close to its due time" if happened.due == "due_soon" else "past its due time"
@@ -134,6 +138,22 @@ def plan(happened: Happened) -> list[Plan]:
     others = [p for p in happened.also if p.address != happened.author_address]
     told = _once(plans + report + [Plan(Notice.N19, p, "a rule asks for it") for p in others])
     return told + _by_rules(happened)
+
+
+#: Why who has the ticket now is told.
+ASSIGNED, MOVED = "the ticket is this agent's now", "the ticket came to this department"
+
+
+def _new_hands(happened: Happened) -> list[Plan]:
+    if happened.opened:
+        return []
+    if happened.assigned and happened.agent is not None:
+        told, why = [happened.agent], ASSIGNED
+    elif happened.moved and happened.agent is None:
+        told, why = list(happened.department_agents), MOVED
+    else:
+        return []
+    return [Plan(Notice.N19, p, why, "", happened.shown) for p in told if p.address != happened.author_address]
 
 
 def _by_rules(happened: Happened) -> list[Plan]:

@@ -43,6 +43,7 @@ class CommentView:
     html: str | None = None
     files: tuple[FileView, ...] = ()
     verified: bool = True
+    note: bool = False  # internal, shown to agents only
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
-from email import message_from_bytes
+from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
 
@@ -27,9 +29,75 @@ def _reply_to(story: Story, notice: str) -> str:
     return str(json.loads(story.outbox(notice)[-1].body)["reply_to"])
 
 
+def text_of(raw: bytes) -> str:
+    """The text part of a mail that left, LF."""
+    part = message_from_bytes(raw, policy=policy.default).get_body(("plain",))  # type: ignore[union-attr]
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
 def _bruno_writes(story: Story, to: str, text: str, subject: str = "Re: aviso") -> Outcome | None:
     mail = plain_mail(BRUNO, to, subject, text, verified=False)
     return story.receive(mail, [to], road=Road.SUBMISSION, auth_user=BRUNO[1]).outcome
+
+
+def test_what_an_agent_is_answered_reads_well(opened: Story) -> None:
+    """Help is no failure; who changed the ticket has a name; why is said without codes, one mail after the other."""
+    opened.agent_answers("SUP-1", "#ajuda")
+    opened.agent_answers("SUP-1", "#filial Loja 9\nSegue.")
+    opened.agent_answers("SUP-1", "#porque")
+    subjects = {m.id: message_from_bytes(m.raw, policy=policy.default) for m in opened.deliver()}
+    answers = [m for m in subjects.values() if m["To"] and BRUNO[1] in m["To"]]
+    assert "[SUP-1] Comandos que você pode usar" in [str(m["Subject"]) for m in answers]
+    why = " ".join(text_of(bytes(answers[-1])).split())
+    assert "um comando que não pôde ser feito (#filial Loja 9): nada foi enviado" in why
+    assert "branch:" not in why
+    assert "cannot" not in why
+    copy = opened.agents_copy("SUP-1")
+    opened.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota recusada", "Esqueci de dizer: desde ontem."))
+    _bruno_writes(opened, copy, "Reinstale.")
+    (asked,) = [text_of(m.raw) for m in opened.deliver() if m.id == opened.outbox("CONFIRM")[-1].id]
+    assert f"- {ANA[0]}," in asked
+
+
+def test_a_canned_answer_to_somebody_without_a_name(make_story: Callable[..., Story], tmp_path: Path) -> None:
+    canned = "canned:\n  boleto: {pt-BR: 'Olá, {customer}! A segunda via está no portal.'}\n"
+    (tmp_path / "notices.yaml").write_text(canned, encoding="utf-8")
+    opened = make_story()
+    opened.receive(plain_mail(ANA, SUPPORT, "Boleto", "Cadê o boleto?"))
+    opened.agent_answers("SUP-1", "#solicitante nova@cliente.test")
+    opened.agent_answers("SUP-1", "#modelo boleto")
+    assert opened.comments("SUP-1", "comment")[-1].reply == "Olá! A segunda via está no portal."
+
+
+def test_who_gets_a_ticket_is_told(make_story: Callable[..., Story]) -> None:
+    """N19 on assignment: to the agent it was given to, with the customer's last words, and to nobody who took it
+    himself; an unassigned one that moves is told to its new department. Nobody was told before."""
+    agents = [
+        {"name": "Bruno", "address": "bruno@example.test", "departments": ["suporte"]},
+        {"name": "Bia Reis", "address": "bia@example.test", "departments": ["financeiro"]},
+    ]
+    story = make_story(agents=agents)
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota 4411 foi recusada."))
+    before = len(story.told())
+    story.agent_answers("SUP-1", "#departamento financeiro")
+    assert ("N19", "bia@example.test") in story.told()[before:]
+    before = len(story.told())
+    story.agent_answers("SUP-1", "#assumir")
+    assert [to for n, to in story.told()[before:] if n == "N19"] == []
+    before = len(story.told())
+    story.agent_answers("SUP-1", "#atribuir bia")
+    assert [to for n, to in story.told()[before:] if n == "N19"] == ["bia@example.test"]
+    before = len(story.told())
+    story.agent_answers("SUP-1", "#pegar")
+    story.agent_answers("SUP-1", "#atribuir bia\n#nota\nEla é cliente antiga.")
+    assert [to for n, to in story.told()[before:] if n == "N19"] == ["bia@example.test"]
+    said = [text_of(m.raw) for m in story.deliver() if m.recipient == "bia@example.test"]
+    assert [line.split("\n\n")[1].strip() for line in said] == [
+        "SUP-1 veio para o seu departamento", "SUP-1 agora está com você", "SUP-1 agora está com você",
+    ]  # fmt: skip
+    assert "A nota 4411 foi recusada." in said[1]
+    assert "nota interna" in said[2]
+    assert "Ela é cliente antiga." in said[2]
 
 
 def test_several_orders_at_once_with_an_answer(opened: Story) -> None:
@@ -96,7 +164,7 @@ def test_an_answer_that_has_not_seen_the_newest_word_is_held(opened: Story) -> N
     body = json.loads(opened.outbox("CONFIRM")[0].body)
     assert body["reason"] == "collision"
     assert [(kind, who, said) for kind, who, _, said in body["news"]] == [
-        ("comment", ANA[1], "Achei: era o certificado vencido.")
+        ("comment", ANA[0], "Achei: era o certificado vencido.")
     ]
     (held,) = opened.rows(JOURNAL, JOURNAL.c.outcome == "held")
     assert held.reason == "collision"
