@@ -186,8 +186,8 @@ def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: Agen
     seen = [c.identity.version for c in known.candidates if c.ticket_id == ticket.id and c.identity is not None]
     if not seen or max(seen) >= ticket.version:
         return ()
-    people_of = (ticket.requester, *ticket.participants, *known.agents)
-    names = {one.address: one.name for one in people_of if one.name}
+    names = {a.address: a.name for a in known.agents}
+    names |= {c.address: c.name for c in (ticket.requester, *ticket.participants)}
     found = []
     for row in tickets.events_after(connection, ticket.id, max(seen)):
         if row.actor == agent.address:
