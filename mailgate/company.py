@@ -42,6 +42,8 @@ from mailgate.yamltypes import text_in
 from scheduler.worktime import Amount, BusinessDays, Calendar, holiday_check
 
 M = TypeVar("M", bound=BaseModel)
+#: The company's files, without `.yaml`.
+FILES = ("workflow", "rules", "sla", "topics", "departments", "people", "notices")
 
 
 @dataclass(frozen=True, slots=True)

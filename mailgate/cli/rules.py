@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailgate.cli.common import JsonOption, house, print_json, print_text, say
+from mailgate.cli.common import JsonOption, house, load, print_json, print_text, say
 from mailgate.errors import ConfigError, DataError, Mistake
 
 if TYPE_CHECKING:
@@ -38,6 +38,42 @@ RunningOption = Annotated[
     typer.Option("--running", help="The configuration in force; default as for every command (MAILGATE_CONFIG, …)."),
 ]
 _SHOWN = 200
+
+
+@app.command("copy")
+def copy_in_force(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the copies go; made if it is not there.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="rules, workflow, sla, topics, …; default rules.")
+    ] = None,
+    running: RunningOption = None,
+) -> None:
+    """Copy files that are in force, from beside mailgate.yaml or out of the preset, to a folder where to try changes.
+
+    A file that is there already is never overwritten.
+
+    Example: mailgate rules copy new rules departments
+    """
+    from mailgate.company import FILES
+    from mailgate.resources import data_folder
+    from mailgate.scaffold import preset_folder
+    from mailgate.yamlfile import did_you_mean
+
+    settings = load(running)
+    wanted = list(dict.fromkeys(name.removesuffix(".yaml") for name in names or ["rules"]))
+    for name in wanted:
+        if name not in FILES:
+            raise DataError(f"there is no file {name}.yaml{did_you_mean(name, FILES)}; there are {', '.join(FILES)}")
+        if (folder / f"{name}.yaml").exists():
+            raise DataError(f"{folder / f'{name}.yaml'} is there already")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in wanted:
+        places = (settings.folder / f"{name}.yaml", preset_folder(settings.preset) / f"{name}.yaml")
+        text = next(place for place in places if place.is_file()).read_text(encoding="utf-8")
+        schema = data_folder("config") / "schema" / f"{name}.json"
+        text = text.replace(f"$schema=../../schema/{name}.json", f"$schema={schema}", 1)
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+        print_text(str(folder / f"{name}.yaml"))
 
 
 @app.command("test")
@@ -135,7 +171,8 @@ def _trial(opened: House, given: Path) -> Site:
 
 
 def _known(given: Path) -> Path:
-    names = ("workflow", "rules", "sla", "topics", "departments", "people", "notices")
+    from mailgate.company import FILES as names
+
     found = [p.stem for p in given.glob("*.yaml")] if given.is_dir() else [given.stem]
     if not any(name in names for name in found):
         reason = f"nothing to try out here; files are named {', '.join(f'{n}.yaml' for n in names)}"
