@@ -37,7 +37,7 @@ def _mail(number: int) -> bytes:
     ).encode()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("gateway_db", ["sqlite"], indirect=True)
 def test_the_ten_minutes(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
     running = gateway({"agents": _PEOPLE})
@@ -51,7 +51,7 @@ def test_the_ten_minutes(gateway: Callable[..., Gateway], tmp_path: Path) -> Non
                 running.signal(signal.SIGHUP)
                 continue
             done = subprocess.run(
-                line.split(), cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                line.split(), cwd=tmp_path, capture_output=True, text=True, timeout=200,
                 env=running.env | {"MAILGATE_CONFIG": str(running.home), "PATH": path},
             )  # fmt: skip
             assert done.returncode == code, done.stdout + done.stderr
