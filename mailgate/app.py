@@ -68,6 +68,7 @@ def book_of(company: Company) -> Book:
         company.digest,
         topics=company.topics,
         people=company.people,
+        departments=company.departments,
     )
 
 

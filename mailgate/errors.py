@@ -66,6 +66,12 @@ class NotAllowed(MailgateError):
     exit_code = EX_NOPERM
 
 
+class TooMany(NotAllowed):
+    """One person asks for too much within a time; later it helps."""
+
+    retryable = True
+
+
 class Busy(MailgateError):
     """Somebody else holds what is needed; a later try helps."""
 

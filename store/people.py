@@ -275,3 +275,12 @@ def change_participant(connection: Connection, ticket_id: int, contact_id: int, 
     c = PARTICIPANT.c
     wanted = update(PARTICIPANT).where(c.ticket_id == ticket_id, c.contact_id == contact_id).values(**values)
     return connection.execute(wanted).rowcount == 1
+
+
+def members(connection: Connection, organisation_id: int | None, limit: int = 200) -> list[Row[Any]]:
+    """(id, name, address) of the active contacts of an organisation, by name."""
+    if organisation_id is None:
+        return []
+    c = CONTACT.c
+    query = select(c.id, c.name, c.address).where(c.organisation_id == organisation_id, c.active.is_(True))
+    return list(connection.execute(query.order_by(c.name, c.address).limit(limit)))

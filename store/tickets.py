@@ -399,9 +399,10 @@ def listing(
 
 
 def opened_by(connection: Connection, contact_id: int, since: datetime) -> list[Row[Any]]:
-    """(id, key) of the tickets that a contact opened since then, oldest first."""
-    query = select(TICKET.c.id, TICKET.c.key).where(TICKET.c.requester_id == contact_id, TICKET.c.created_at >= since)
-    return list(connection.execute(query.order_by(TICKET.c.number).limit(500)))
+    """(id, key, created_at, verified) of the tickets that a contact opened since then, oldest first."""
+    c = TICKET.c
+    query = select(c.id, c.key, c.created_at, c.verified).where(c.requester_id == contact_id, c.created_at >= since)
+    return list(connection.execute(query.order_by(c.number).limit(500)))
 
 
 def all_since(connection: Connection, since: datetime | None, page: int = 500) -> Iterable[Row[Any]]:

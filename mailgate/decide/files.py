@@ -13,6 +13,7 @@ from mailgate.decide.decision import Action, OpenTicket, RefusedFile, RefuseFile
 from mailgate.decide.facts import Facts, FileFacts, MailFacts
 from mailgate.decide.ruling import Book
 from mailgate.mail.filetypes import ending, groups_of
+from mailgate.mail.message import Attachment
 
 _MOST_NAMED = 20
 #: A picture in the text that is smaller is taken for a signature's.
@@ -35,6 +36,11 @@ def refusal(facts: Facts, book: Book, topic: str, actions: Iterable[Action]) -> 
 def brings(mail: MailFacts) -> bool:
     """Whether a file came along, other than the small pictures of a signature."""
     return any(not one.inline or one.size >= PICTURE_BYTES for one in mail.files)
+
+
+def facts_of(files: Iterable[Attachment]) -> tuple[FileFacts, ...]:
+    """Files as policy looks at them."""
+    return tuple(FileFacts(f.filename, f.declared_type, f.found_type, f.size, f.contents, f.inline) for f in files)
 
 
 def refused_files(policy: AttachmentPolicy, files: Iterable[FileFacts]) -> tuple[RefusedFile, ...]:

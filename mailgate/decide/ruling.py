@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from mailgate.companyfiles import PeopleFile, TopicsFile
+from mailgate.companyfiles import Department, PeopleFile, TopicsFile
 from mailgate.decide.decision import (
     Action,
     AddComment,
@@ -119,6 +119,7 @@ class Book:
     digest: str = ""
     topics: TopicsFile = field(default_factory=TopicsFile)
     people: PeopleFile = field(default_factory=PeopleFile)
+    departments: Mapping[str, Department] = field(default_factory=dict)
 
     @property
     def scopes(self) -> Scopes:

@@ -16,8 +16,10 @@ from mailgate.decide.author import who
 from mailgate.decide.decide import decide
 from mailgate.decide.decision import Decision, Remark, ThreadChoice
 from mailgate.decide.facts import ActionFacts
-from mailgate.errors import DataError, NotAllowed
+from mailgate.decide.filing import LIMIT
+from mailgate.errors import DataError, NotAllowed, TooMany
 from mailgate.flows.effects import Effects, Said
+from mailgate.flows.filingfacts import filing_facts
 from mailgate.flows.gather import action_facts
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.peoplework import contact_of
@@ -178,16 +180,19 @@ def act(
 ) -> Done:
     """Decide about an action, carry it out and tell, in this transaction; the files' blobs are stored already.
 
-    Raises DataError for a ticket that is gone, NotAllowed with a sentence for what the workflow does not take.
+    Raises DataError for a ticket that is gone, NotAllowed with a sentence for what the workflow does not take, TooMany
+    for a customer's new ticket beyond the limit.
     """
     site = site.pinned()
     facts = action_facts(connection, site, action, ticket_id, contact_id)
     if ticket_id is not None and not facts.tickets:
         raise DataError("this ticket is gone")
+    if action.filed is not None:
+        facts = filing_facts(connection, site, facts, action)
     decision = decide(facts, site.book())
     refused = _refusal(decision)
     if refused:
-        raise NotAllowed(refused)
+        raise (TooMany if decision.reason == LIMIT else NotAllowed)(refused)
     said = Said(attachments=files)
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()

@@ -14,8 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from mailgate.companyfiles import AttachmentPolicy
 from mailgate.decide.decision import RefusedFile
-from mailgate.decide.facts import FileFacts
-from mailgate.decide.files import refused_files
+from mailgate.decide.files import facts_of, refused_files
 from mailgate.flows.site import Site
 from mailgate.i18n import Translator
 from mailgate.mail import attachments
@@ -67,14 +66,9 @@ def _read(upload: UploadFile, number: int) -> Attachment:
     return attachments.of_bytes(upload.file.read(), declared, name, number, False, None)
 
 
-def facts(found: Sequence[Attachment]) -> tuple[FileFacts, ...]:
-    """The files as policy looks at them."""
-    return tuple(FileFacts(f.filename, f.declared_type, f.found_type, f.size, f.contents) for f in found)
-
-
 def refused(policy: AttachmentPolicy, found: Sequence[Attachment]) -> RefusedFile | None:
     """The first file that the policy does not take."""
-    return next(iter(refused_files(policy, facts(found))), None)
+    return next(iter(refused_files(policy, facts_of(found))), None)
 
 
 def keep(site: Site, found: Sequence[Attachment]) -> tuple[Attachment, ...]:
