@@ -101,6 +101,7 @@ class Limits(Section):
     portal_parts: CountLimit = 50
     portal_render: DurationLimit = _default("5s")
     requests_per_token: MinuteRate = _default(60)
+    guest_tickets: HourlyRate = _default(["10/h", "30/d"])
     requests_per_ip: MinuteRate = _default(300)
     logins: HourlyRate = _default("10/15m")
     resets: HourlyRate = _default(3)

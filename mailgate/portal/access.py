@@ -7,7 +7,7 @@ shown: the same words, at once; the mail is written after the answer has left.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -69,7 +69,8 @@ def open_token(request: Request) -> Response:
         raise HTTPException(404)
     visit = desk.cookies.read(request)
     answer = desk.go(f"/tickets/{ticket.key}")
-    desk.cookies.write(answer, Visit(visit.links, visit.number or desk.site.ids.new()).opened(found.link_id))
+    known = replace(visit, number=visit.number or desk.site.ids.new())
+    desk.cookies.write(answer, known.opened(found.link_id))
     return answer
 
 

@@ -32,6 +32,7 @@ from mailgate.portal import (
     installing,
     invitations,
     knowledge,
+    opening,
     organisation,
     statistics,
     survey,
@@ -106,6 +107,7 @@ def make_app(
         logins=Throttle(limits.logins),
         by_ip=Throttle(limits.requests_per_ip),
         by_link=Throttle(limits.requests_per_token),
+        guests=Throttle(limits.guest_tickets),
         sent=Once(),
         offer=lambda: Offer(guests=site.policy.guests == "yes", knowledge=site.knowledge.is_there),
         proxies=frozenset(trusted_proxies),
@@ -115,7 +117,7 @@ def make_app(
 
 _PARTS = (
     home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics,
-    knowledge,
+    knowledge, opening,
 )  # fmt: skip
 
 

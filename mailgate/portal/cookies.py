@@ -18,20 +18,30 @@ from starlette.responses import Response
 from mailgate.links.tokens import Mint
 
 MOST_LINKS = 20
+MOST_FILED = 10
 _MAX_AGE = 30 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What one browser has opened. links: ids of access links, the newest first. number: the browser's own, 0 = new."""
+    """What one browser has opened. links: ids of access links, the newest first. number: the browser's own, 0 = new.
+
+    filed: ids of tickets that a guest opened here; that proves nothing and shows him what he wrote, no more.
+    """
 
     links: tuple[int, ...] = ()
     number: int = 0
+    filed: tuple[int, ...] = ()
 
     def opened(self, link_id: int) -> Visit:
         """The visit with one more link, as the newest."""
         rest = tuple(one for one in self.links if one != link_id)
-        return Visit((link_id, *rest)[:MOST_LINKS], self.number)
+        return Visit((link_id, *rest)[:MOST_LINKS], self.number, self.filed)
+
+    def has_filed(self, ticket_id: int) -> Visit:
+        """The visit with one more ticket that was opened without signing in."""
+        rest = tuple(one for one in self.filed if one != ticket_id)
+        return Visit(self.links, self.number, (ticket_id, *rest)[:MOST_FILED])
 
 
 class Cookies:
@@ -59,11 +69,14 @@ class Cookies:
             return Visit()
         if not all(isinstance(one, int) for one in (number, *links)):
             return Visit()
-        return Visit(tuple(links[:MOST_LINKS]), number)
+        opened = tuple(one for one in links if one > 0)
+        filed = tuple(-one for one in links if one < 0)
+        return Visit(opened[:MOST_LINKS], number, filed[:MOST_FILED])
 
     def write(self, response: Response, visit: Visit) -> None:
         """Set the cookie: not for scripts, not for other sites' posts."""
-        value = self._serializer.dumps([visit.number, *visit.links])
+        # One list of numbers; below zero are tickets that a guest opened, so that an older cookie still reads.
+        value = self._serializer.dumps([visit.number, *visit.links, *(-one for one in visit.filed)])
         response.set_cookie(
             self.name,
             value if isinstance(value, str) else value.decode(),
@@ -89,7 +102,10 @@ class Cookies:
         response.delete_cookie(self.session_name, path="/", secure=self.secure, httponly=True, samesite="lax")
 
     def form_token(self, visit: Visit, link_id: int) -> str:
-        """What a form of this browser about this link, or of this session, must bring back."""
+        """What a form of this browser about this link, or of this session, must bring back.
+
+        link_id: of a form that anybody may send, the second when it was made, below zero.
+        """
         return hmac.digest(self._form_key, f"{visit.number}:{link_id}".encode(), "sha256").hex()[:32]
 
     def is_form_token(self, visit: Visit, link_id: int, token: str) -> bool:

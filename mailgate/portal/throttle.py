@@ -67,7 +67,7 @@ class Once:
 
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
-        self._taken: OrderedDict[str, None] = OrderedDict()
+        self._taken: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
     def take(self, name: str) -> bool:
@@ -75,10 +75,21 @@ class Once:
         with self._lock:
             if name in self._taken:
                 return False
-            self._taken[name] = None
+            self._taken[name] = ""
             if len(self._taken) > self._most:
                 self._taken.popitem(last=False)
             return True
+
+    def came_to(self, name: str, where: str) -> None:
+        """What became of it: the page that whoever sends it again is shown."""
+        with self._lock:
+            if name in self._taken:
+                self._taken[name] = where
+
+    def where(self, name: str) -> str:
+        """What became of a name that is taken; "" while that is not known."""
+        with self._lock:
+            return self._taken.get(name, "")
 
     def give_back(self, name: str) -> None:
         """What was begun under the name did not happen: it may be tried again."""

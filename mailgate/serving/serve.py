@@ -252,6 +252,7 @@ class Node:
                 resets=limits.resets,
                 requests_per_token=limits.requests_per_token,
                 requests_per_ip=limits.requests_per_ip,
+                guest_tickets=limits.guest_tickets,
             ),
             override_folder=own if own.is_dir() else None,
             logo=logo if logo is not None and logo.is_file() else None,

@@ -134,7 +134,9 @@ def network(house: House) -> tuple[int, int, int, int]:
 def test_shared_with_chosen_shops_and_never_with_foreign_ones(make_house: Callable[..., House]) -> None:
     house = make_house(preset="zetti")
     ana, _, north, foreign = network(house)
-    wanted = Wanted("Caixa parado", TEXT, "pdv-orcamento", "suporte", visibility="branches", branch_ids=(north, foreign))
+    wanted = Wanted(
+        "Caixa parado", TEXT, "pdv-orcamento", "suporte", visibility="branches", branch_ids=(north, foreign)
+    )
     done = open_as_member(house.site, ana, wanted)
     with house.site.writer.database.read() as connection:
         shared = tickets.shared_branches(connection, [done.ticket_id])
@@ -164,7 +166,9 @@ def test_a_colleague_follows_and_a_stranger_does_not(make_house: Callable[..., H
 def test_a_guest_is_not_believed(make_house: Callable[..., House], clock: SettableClock) -> None:
     house = make_house()
     known(house)
-    done = open_as_guest(house.site, "ANA@cliente.test", "Fulano de Tal", Wanted("Comprem já", "<b>spam</b>", "suporte"))
+    done = open_as_guest(
+        house.site, "ANA@cliente.test", "Fulano de Tal", Wanted("Comprem já", "<b>spam</b>", "suporte")
+    )
     ticket = house.ticket(done.key)
     assert (ticket.verified, ticket.requester_name) == (False, ANA[0])
     ack = house.outbox("N1")[-1]

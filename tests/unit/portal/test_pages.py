@@ -336,12 +336,12 @@ def test_a_confirm_link_expires(portal: Portal) -> None:
 @pytest.mark.parametrize(
     ("accepted", "language", "title"),
     [
-        ("pt-PT,pt;q=0.9,en;q=0.5", "pt-BR", "Acompanhe o seu atendimento"),
-        ("de, en-GB;q=0.8, pt;q=0.2", "en", "Follow your request"),
-        ("es-MX", "es", "Siga su atención"),
-        ("fr,zh", "pt-BR", "Acompanhe o seu atendimento"),
-        ("", "pt-BR", "Acompanhe o seu atendimento"),
-        ("en;q=0, es;q=x, ;;;,", "pt-BR", "Acompanhe o seu atendimento"),
+        ("pt-PT,pt;q=0.9,en;q=0.5", "pt-BR", "Como podemos ajudar?"),
+        ("de, en-GB;q=0.8, pt;q=0.2", "en", "How can we help?"),
+        ("es-MX", "es", "¿Cómo podemos ayudar?"),
+        ("fr,zh", "pt-BR", "Como podemos ajudar?"),
+        ("", "pt-BR", "Como podemos ajudar?"),
+        ("en;q=0, es;q=x, ;;;,", "pt-BR", "Como podemos ajudar?"),
     ],
 )
 def test_the_browsers_language(portal: Portal, accepted: str, language: str, title: str) -> None:
@@ -370,7 +370,7 @@ def test_every_text_a_page_asks_for_exists_and_every_text_is_asked_for() -> None
     asked = set(re.findall(r"""t\('(page\.[a-z0-9_.]*[a-z0-9])'""", code))
     assert asked <= known
     built = {"page.label.", "page.channel.", "page.next.", "page.error.", "page.mark.", "page.kind.", "page.menu."}
-    built |= {"page.people.", "page.may.", "page.stats.", "page.knowledge.language."}
+    built |= {"page.people.", "page.may.", "page.new.", "page.stats.", "page.knowledge.language."}
     app = "\n".join(path.read_text() for path in (Path(__file__).parents[3] / "mailgate/portal").glob("*.py"))
     asked |= set(re.findall(r"""t\("(page\.[a-z0-9_.]*[a-z0-9])"[,)]""", app))
     named = {f"page.{name}" for name in re.findall(r'message\(request, f?"([a-z0-9_]+)', app)}
