@@ -14,6 +14,7 @@ from mailgate.flows.filingfacts import branches_of
 from mailgate.people.choices import choices, chosen_at_first
 from mailgate.portal.newform import Asked, Checked, Choice, Draft, asked
 from mailgate.tickets import intake
+from mailgate.tickets.fillin import ATTACHMENT
 from mailgate.yamltypes import text_in
 from store import people
 
@@ -97,7 +98,7 @@ def form_view(
 
 def _is_general(key: str) -> bool:
     """Whether it is the attachment that a topic requires without a field of its own for it."""
-    return key == intake.fillin.ATTACHMENT
+    return key == ATTACHMENT
 
 
 def _prefilled(draft: Draft, topic: Topic, phone: str) -> Draft:

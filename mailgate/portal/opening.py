@@ -271,7 +271,7 @@ def filed(request: Request) -> Response:
         files = tickets.attachments(connection, [comment.id]) if comment is not None else []
     return desk.page(
         request, "new_filed.html", here="new", key=ticket.key, subject=ticket.subject, at=ticket.created_at,
-        said=comment.reply if comment is not None else "", files=[(one.filename, one.size) for one in files],
+        said=comment.reply if comment is not None else "", files=[(one.filename, one.size_bytes) for one in files],
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ const NEW = (() => {
           ...found.slice(0, 5).map((one) => {
             const line = document.createElement("li");
             const link = document.createElement("a");
-            link.href = one.path;
+            link.href = one.url;
             link.target = "_blank";
             link.rel = "noopener";
             link.textContent = one.title;
