@@ -40,7 +40,10 @@ LONGEST_SECONDS = 12 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One request for the form. visitor: None for a guest. book: one version of the company's files for all of it."""
+    """One request for the form. visitor: None for a guest. book: one version of the company's files for all of it.
+
+    made: the second when the form was made that is sent, for a guest whose form is good; else 0.
+    """
 
     desk: Desk
     request: Request
@@ -48,6 +51,7 @@ class Page:
     visit: Visit
     book: Book
     translator: Translator
+    made: int = 0
 
     @property
     def language(self) -> str:
@@ -107,7 +111,7 @@ def _form(
         connection, page.book, draft, topic, checked, contact, page.language,
         (page.translator.t("page.yes"), page.translator.t("page.no")),
     )  # fmt: skip
-    made = int(page.desk.site.clock().timestamp())
+    made = page.made or int(page.desk.site.clock().timestamp())
     policy = page.book.topics.policy(draft.topic)
     return _answer(
         page, "new.html", status=status, form=view, draft=draft, problems=checked.problems if checked else {},
@@ -158,7 +162,7 @@ def _take(page: Page, form: FormData) -> Response:
     if (draft.department not in departments and departments) or (topics and draft.topic not in topics):
         with page.desk.site.writer.database.read() as connection:  # forged, or no longer offered
             return _step(page, connection, draft)
-    stale = _from_elsewhere(page, form)
+    page, stale = _from_elsewhere(page, form)
     topic = topics.get(draft.topic)
     today = page.book.clock.local(page.desk.site.clock()).date()
     guest = page.visitor is None
@@ -184,23 +188,24 @@ def _take(page: Page, form: FormData) -> Response:
     return _open(page, draft, checked, found, first(form.getlist("number"))[:40], again=again)
 
 
-def _from_elsewhere(page: Page, form: FormData) -> str:
+def _from_elsewhere(page: Page, form: FormData) -> tuple[Page, str]:
     """Why a form is not taken as this person's own: "" when it is. 403 for one that a session's page did not make."""
     desk = page.desk
     if page.visitor is not None:
         members.check_form(desk, page.request, page.visitor, form)
-        return ""
+        return page, ""
     made = first(form.getlist("made"))
     seconds = int(made) if made.isascii() and made.isdigit() and len(made) < 12 else 0
     token = first(form.getlist("token"))
     if not desk.cookies.is_form_token(desk.cookies.read(page.request), -seconds, token):
-        return "expired"
+        return page, "expired"
     age = desk.site.clock().timestamp() - seconds
     if age > LONGEST_SECONDS:
-        return "expired"
+        return page, "expired"
+    page = replace(page, made=seconds)
     if first(form.getlist("website")):
-        return "trap"
-    return "fast" if age < SHORTEST_SECONDS else ""
+        return page, "trap"
+    return page, "fast" if age < SHORTEST_SECONDS else ""
 
 
 def _with_followers(page: Page, connection: Connection, draft: Draft, checked: Checked) -> Checked:
