@@ -26,8 +26,8 @@ from mailgate.portal.visitor import Visitor
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The parts of one portal. misses: wrong tokens; asks: questions for a link; guests: new tickets without an account;
-    each per address of the peer.
+    """The parts of one portal. misses: wrong tokens; asks: questions for a link; guests: tickets without an account.
+    Each of them is counted per address of the peer.
 
     logins: tries to sign in, per account and per peer. hashing: how many passwords are looked at at a time.
     """
