@@ -205,9 +205,9 @@ class Ticket(SQLModel, table=True):
     closed_at: datetime | None = None
     follow_up_of: int | None = Field(default=None, sa_column=Column(_ID, nullable=True))
     claims: str = ""  # the key a stranger named without a right to it
-    joined_into: int | None = Field(
-        default=None, sa_column=Column(_ID, nullable=True, index=True)
-    )  # what was said is there
+    #: What was said is there.
+    joined_into: int | None = Field(default=None, sa_column=Column(_ID, nullable=True, index=True))
+    reply_to: str = ""  # where our mail to the requester goes, if not to his own address
     fields: dict[str, Any] = _json()  # what the form's fields, or rules, say; texts by key
     due_soon_for: datetime | None = None  # the due date that was last said to come near
     overdue_for: datetime | None = None  # the due date that was last said to have passed

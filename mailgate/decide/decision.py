@@ -229,6 +229,13 @@ class SetRequester:
 
 
 @dataclass(frozen=True, slots=True)
+class SetReplyTo:
+    """Our mail about the ticket goes to this address of the requester's house; "": to his own."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class JoinInto:
     """This ticket becomes part of another one: what was said moves there, and answers to it as well."""
 
@@ -369,6 +376,7 @@ Action = (
     | Share
     | Vouch
     | SetRequester
+    | SetReplyTo
     | JoinInto
     | BlockSender
     | Resume

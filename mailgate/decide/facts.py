@@ -94,6 +94,7 @@ class TicketFacts:
     visibility: str = ""
     shared: tuple[int, ...] = ()  # branches besides its own
     requester_told: bool = True
+    reply_to: str = ""  # where our mail to the requester goes, if not to his own address
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +313,7 @@ class Facts:
     waiting: int | None = None  # the journal id of the agent's own answer that is held on this ticket
     news: tuple[News, ...] = ()  # what others did to the ticket since the notice that the agent answers
     forwarded: Forwarded | None = None  # whose mail an agent passes on
+    reply_contact: ContactFacts | None = None  # whose address stands in Reply-To
     button: Capability | None = None  # the mail came to the address of a button
     rated_at: datetime | None = None  # when the survey was answered first
     leaked: str = ""  # what of our own notice still stands in an agent's answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mailgate.decide.agentmail import agent_mail
+from mailgate.decide.answering import heeded
 from mailgate.decide.author import who
 from mailgate.decide.button import ordered, pressed
 from mailgate.decide.common import NOWHERE, chosen_ticket, decision_of, held, is_support, status_after
@@ -186,7 +187,9 @@ def _customer_comment(
     copied = copies(facts, mail, author, book, ticket)
     moved = answer_form(facts, mail, author, ticket, book, moved, refused)
     moved = kept(moved, thanks) if thanks else moved
-    actions = (comment, *vouched(author, ticket), *copied, *refused, *received.actions, *moved)
+    is_requester = author.address == ticket.requester.address
+    to = heeded(facts, mail, author, ticket.reply_to) if is_requester else ()
+    actions = (comment, *to, *vouched(author, ticket), *copied, *refused, *received.actions, *moved)
     return decision_of(
         facts, Outcome.COMMENTED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailgate.decide.answering import heeded
 from mailgate.decide.common import decision_of, held
 from mailgate.decide.copies import copies
 from mailgate.decide.decision import AddComment, AuthorFinding, Decision, OpenTicket, ThreadChoice
@@ -52,7 +53,8 @@ def open_ticket(
     refused = refusal(facts, book, facts.topic, (opening, *ruled)) if author.role is Role.CUSTOMER else ()
     opened_ = after(seen, ruling.actions, facts, book)
     asked = opening_form(facts, mail, author, opening, opened_, book, (*refused, *ruled))
-    actions = (opening, comment, *copies(facts, mail, author, book, None), *refused, *ruled, *asked)
+    to = heeded(facts, mail, author, "")
+    actions = (opening, comment, *to, *copies(facts, mail, author, book, None), *refused, *ruled, *asked)
     return decision_of(
         facts, Outcome.OPENED, "", thread.why, thread, author,
         rules=received.outcomes + ruling.outcomes, actions=actions, automatic=not mail.may_answer,

@@ -18,6 +18,7 @@ from mailgate.decide.decision import (
     OpenTicket,
     SetDue,
     SetField,
+    SetReplyTo,
     SetRequester,
     SetStatus,
     Share,
@@ -98,6 +99,8 @@ def after(ticket: TicketFacts, actions: tuple[Action, ...], facts: Facts, book: 
             ticket = replace(ticket, requester=ContactFacts(0, action.name or action.address, action.address, None))
         elif isinstance(action, Vouch):
             ticket = replace(ticket, verified=True)
+        elif isinstance(action, SetReplyTo):
+            ticket = replace(ticket, reply_to=action.address)
         elif isinstance(action, Share):
             others = [b for b in action.branch_ids if b != ticket.branch_id]
             shared = tuple(sorted({*ticket.shared, *others}))

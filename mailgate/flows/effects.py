@@ -33,6 +33,7 @@ from mailgate.decide.decision import (
     RuleNotice,
     SetDue,
     SetField,
+    SetReplyTo,
     SetRequester,
     SetStatus,
     Share,
@@ -107,6 +108,9 @@ class Effects:
             self._vouch(action)
         elif isinstance(action, SetRequester):
             self._set_requester(action)
+        elif isinstance(action, SetReplyTo):
+            self._changes["reply_to"] = action.address
+            self._event("reply_to", self._decision.author.role, self._decision.author.address, {"to": action.address})
         elif isinstance(action, JoinInto):
             self._join(action)
         elif isinstance(action, BlockSender):
@@ -400,6 +404,7 @@ class Effects:
         data = {"from": ticket["requester_address"], "to": person.address, "by": action.by}
         self._changes |= {
             "requester_id": person.id, "organisation_id": person.organisation_id, "branch_id": person.branch_id,
+            "reply_to": "",
         }  # fmt: skip
         ticket |= {
             "requester_name": person.name,

@@ -52,6 +52,16 @@ def hear_of_rules(changed: Changed, facts: Facts) -> list[AgentFacts]:
     return [a for a in facts.agents if a.address in wanted or a.id in ids or leads.get(a.role) in wanted]
 
 
+def recipient(planned: Plan, ticket: Mapping[str, Any] | None, facts: Facts) -> str:
+    """Where a notice goes: to the person's stored address, or where the requester's Reply-To was heeded."""
+    to = planned.to
+    if ticket is None or to.role is not Role.CUSTOMER or to.id != ticket["requester_id"] or not ticket["reply_to"]:
+        return to.address
+    before = facts.ticket(ticket["id"])
+    told = {p.address for p in before.participants} if before is not None else set()
+    return to.address if ticket["reply_to"] in told else str(ticket["reply_to"])
+
+
 def extras(
     site: Site, facts: Facts, decision: Decision, ticket: Mapping[str, Any], planned: Plan,
     link: Callable[[Any, Person], int],
@@ -73,6 +83,10 @@ def extras(
         found["quiet_id"] = link(ticket, to)
     if follows and _reads_only(facts, decision, ticket, to):
         found["reads_only"] = True
+    if to.role is Role.AGENT:
+        ignored = next((a for a in decision.actions if isinstance(a, Remark) and a.kind == "reply_to_ignored"), None)
+        found["answers_to"] = ticket["reply_to"]
+        found["reply_to_ignored"] = ignored.data["address"] if ignored is not None else ""
     verbs = _verbs(site, ticket, planned, asks)
     own = site.own(ticket["address"])
     if own.plus and to.id:

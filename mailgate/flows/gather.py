@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from mailgate.decide.answering import answers_to
 from mailgate.decide.author import who
 from mailgate.decide.facts import (
     ActionFacts,
@@ -133,11 +134,14 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         noted=mail.resumed == "noted",
         button=delivered.button,
         rated_at=_rated_at(connection, delivered.button),
+        reply_contact=_reply_contact(connection, batch, message, address),
     )
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
     thread = choose(known, who(known), site.book().scopes)
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
-    counters = _counters(connection, site, address, ticket_id, mail, sender.address if sender else address)
+    to, problem = answers_to(known, facts, who(known))
+    written_to = to if to and not problem else sender.address if sender else address
+    counters = _counters(connection, site, address, ticket_id, mail, written_to)
     if ticket_id is None and agent is None and reading.screening.may_answer and not brings(facts):
         words = message.subject, message.reply
         counters = replace(counters, repeats=repeated(connection, site, address, *words, mail, counters.tickets))
@@ -147,6 +151,15 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         counters=_reply_counters(connection, site, message.reply_to, counters, mail),
     )
     return known if agent is None else _of_agents_mail(connection, site, known, message, agent, ticket_id)
+
+
+def _reply_contact(connection: Connection, batch: Batch, message: ParsedMessage, author: str) -> ContactFacts | None:
+    """Whose address stands in Reply-To, where it is one address and not the author's."""
+    named = {one.address for one in message.reply_to}
+    if len(named) != 1 or named == {author}:
+        return None
+    row = batch.contact(connection, named.pop())
+    return contact_facts(connection, row) if row is not None else None
 
 
 def _of_agents_mail(
@@ -408,6 +421,7 @@ def _ticket(
         visibility=row.visibility,
         shared=tuple(b for ticket_id, b in shared if ticket_id == row.id),
         requester_told=told,
+        reply_to=row.reply_to,
     )
 
 

@@ -176,6 +176,8 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime, tol
         organisation=body.get("organisation", ""),
         requester_name=_name(body.get("requester_name", "")) or body.get("requester_address", ""),
         requester_address=body.get("requester_address", "") if _name(body.get("requester_name", "")) else "",
+        answers_to=body.get("answers_to", ""),
+        reply_to_ignored=body.get("reply_to_ignored", ""),
         related=_related(connection, row, notice) or ((body["claims"],) if body.get("claims") else ()),
     )
     head = replace(_head(row, body, now), list_unsubscribe=view.unsubscribe)

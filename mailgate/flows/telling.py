@@ -18,7 +18,7 @@ from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows import bell, telephone
 from mailgate.flows.effects import Changed, Said
-from mailgate.flows.extras import extras, hear_of_rating, hear_of_rules
+from mailgate.flows.extras import extras, hear_of_rating, hear_of_rules, recipient
 from mailgate.flows.formrows import asking, form
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.newhands import new_hands
@@ -298,7 +298,7 @@ class Telling:
             "id": row_id,
             "ticket_id": ticket["id"] if ticket else None,
             "notice": str(planned.notice),
-            "recipient": planned.to.address,
+            "recipient": recipient(planned, ticket, self._facts),
             "recipient_role": str(planned.to.role),
             "person_id": planned.to.id or None,
             "verified": self._decision.author.verified,

@@ -43,6 +43,7 @@ def opened(site: Site, action: OpenTicket, requester: ContactFacts, number: int,
         "closed_at": None,
         "follow_up_of": action.follow_up_of,
         "claims": action.claims,
+        "reply_to": "",
     }
 
 

@@ -143,6 +143,8 @@ class NoticeView:
     organisation: str = ""  # of the requester; shown to agents
     requester_name: str = ""  # shown to agents
     requester_address: str = ""  # shown to agents
+    answers_to: str = ""  # where our mail to the requester goes, if not there; shown to agents
+    reply_to_ignored: str = ""  # the Reply-To of this mail that is not heeded; shown to agents
     refused: tuple[tuple[str, str], ...] = ()  # files not taken: why (zip | denied | size) and name, "" unsaid
     event: str = ""  # why an agent is told, as the texts name it (opened, commented, closed, ...); "" works it out
     reads_only: bool = False  # follows the ticket and does not write in it

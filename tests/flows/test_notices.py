@@ -296,3 +296,34 @@ def test_no_due_date_is_printed_of_what_is_done(story: Story) -> None:
     assert told["N1"] is not None
     assert (told["N10"], told["N12"]) == (None, None)
     assert not any(b"X-Mailgate-Due" in m.raw for m in story.deliver() if b"Fechado" in m.raw and m.recipient == ANA[1])
+
+
+# --- Reply-To (I9) ------------------------------------------------------------------------------------------------
+
+
+def _replying_to(address: str, text: str, verified: bool = True) -> bytes:
+    raw = plain_mail(ANA, SUPPORT, "Nota fiscal", text, verified=verified)
+    return raw.replace(b"Subject:", f"Reply-To: {address}\r\nSubject:".encode(), 1)
+
+
+def test_answers_go_to_a_reply_to_of_the_authors_house_and_agents_see_both(story: Story) -> None:
+    story.receive(_replying_to("fiscal@cliente.test", "Não sai."))
+    story.agent_answers("SUP-1", "Tente agora.")
+    assert [to for notice, to in story.told() if notice in ("N1", "N5")] == ["fiscal@cliente.test"] * 2
+    told = body(story.outbox("N19")[0])
+    assert (told["requester_address"], told["answers_to"]) == (ANA[1], "fiscal@cliente.test")
+    mail = next(m for m in story.deliver() if m.recipient == BRUNO[1])
+    assert b"fiscal@cliente.test" in mail.raw
+    story.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Nota fiscal", "Agora do meu."))
+    story.agent_answers("SUP-1", "Certo.")
+    assert story.told()[-1] == ("N5", ANA[1])
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_answers_never_go_to_a_reply_to_of_somebody_else(story: Story, verified: bool) -> None:
+    story.receive(_replying_to("golpe@evil.test", "Não sai.", verified))
+    story.agent_answers("SUP-1", "Tente agora.")
+    assert {to for _, to in story.told()} == {ANA[1], BRUNO[1]}
+    told = body(story.outbox("N19")[0])
+    assert (told["answers_to"], told["reply_to_ignored"]) == ("", "golpe@evil.test")
+    assert any(b"golpe@evil.test" in m.raw for m in story.deliver() if m.recipient == BRUNO[1])
