@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,9 +34,13 @@ def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     fast.add(connection, OUTBOX, rows)
 
 
-def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
-    """Claim the mails that are due, the longest waiting first."""
+def claim(
+    connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int, but: Collection[int] = ()
+) -> list[Row[Any]]:  # fmt: skip
+    """Claim the mails that are due, the longest waiting first. but: those that the caller still has in hand."""
     due = and_(OUTBOX.c.state.in_(_OPEN), OUTBOX.c.next_attempt_at <= now)
+    if but:
+        due = and_(due, OUTBOX.c.id.not_in(sorted(but)))
     ids = claim_rows(connection, OUTBOX, due, [OUTBOX.c.next_attempt_at, OUTBOX.c.id], owner, now, now + lease, limit)
     if not ids:
         return []

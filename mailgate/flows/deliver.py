@@ -7,7 +7,7 @@ becomes an event on the ticket and is told to the agent, never to the outside (n
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,15 +62,18 @@ class Tried:
     result: DeliveryResult
 
 
-def claim(site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any]]) -> list[Outgoing]:
+def claim(
+    site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any]], in_hand: Collection[int] = ()
+) -> list[Outgoing]:  # fmt: skip
     """Claim mails that are due, render those tried for the first time, and keep their bytes before anything leaves.
 
-    submit: hands a rendering to a worker. A mail that cannot be rendered is counted as a failed try.
+    submit: hands a rendering to a worker. A mail that cannot be rendered is counted as a failed try. in_hand: what the
+    caller is still sending: a clock that jumps ahead ends its lease early, and it must not leave twice for that.
     """
     now = site.clock()
 
     def work(connection: Connection) -> tuple[list[Row[Any]], dict[int, RenderJob | Exception]]:
-        rows = outbox.claim(connection, owner, now, LEASE, limit)
+        rows = outbox.claim(connection, owner, now, LEASE, limit, in_hand)
         fresh = [row for row in rows if row.rendered_sha256 is None]
         told = told_by(connection, fresh)
         return rows, {row.id: _job(connection, site, row, now, told) for row in fresh}

@@ -182,6 +182,7 @@ class DeliverLoop(Loop):
         self._to_send: queue.SimpleQueue[Outgoing | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Tried] = queue.SimpleQueue()
         self._in_flight = 0
+        self._in_hand: set[int] = set()  # claimed and not settled: whatever the clock does, they are not claimed again
         self._unsettled: list[Tried] = []
         self._owner = f"{site.node}:out"
 
@@ -201,13 +202,16 @@ class DeliverLoop(Loop):
             deliver.settle(self._site, self._owner, self._unsettled)
             for tried in self._unsettled:
                 self._metrics.deliveries.labels(state=tried.result.state).inc()
+                self._in_hand.discard(tried.mail.id)
             self._unsettled = []
         claimed = 0
         if self._in_flight <= _IN_FLIGHT // 2:
-            ready = deliver.claim(self._site, self._owner, _IN_FLIGHT - self._in_flight, self._workers.submit)
+            room = _IN_FLIGHT - self._in_flight
+            ready = deliver.claim(self._site, self._owner, room, self._workers.submit, self._in_hand)
             claimed = len(ready)
             for mail in ready:
                 self._in_flight += 1
+                self._in_hand.add(mail.id)
                 self._to_send.put(mail)
         self._relay.close_idle()
         return bool(claimed) or not self._results.empty()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +16,9 @@ from sqlalchemy import update
 
 from mailgate.flows import deliver
 from mailgate.flows.deliver import Tried
+from mailgate.metrics import Metrics
+from mailgate.notify.transport import DeliveryResult
+from mailgate.serving.loops import DeliverLoop
 from store.tables import EVENT, OUTBOX
 from tests.flows.story import ACCEPTED, LATER, OWNER, REFUSED, Sent, Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
@@ -108,6 +114,57 @@ def test_who_died_with_a_mail_in_hand_leaves_it_to_another_with_the_same_bytes(o
     opened.later(minutes=21)
     again = opened.deliver()
     assert [m.raw for m in again] == [m.raw for m in sent]
+
+
+class _SlowRelay:
+    """A relay that does not answer before it is told to; what it was handed."""
+
+    name = "slow"
+    settings = SimpleNamespace(max_connections=2)
+
+    def __init__(self) -> None:
+        self.handed: list[bytes] = []
+        self.answers = threading.Event()
+
+    def send(self, envelope_from: str, recipient: str, raw: bytes) -> DeliveryResult:
+        self.handed.append(raw)
+        assert self.answers.wait(20)
+        return ACCEPTED
+
+    def close_idle(self) -> None:
+        """Nothing is idle."""
+
+
+def test_a_clock_that_jumps_while_a_mail_is_under_way_sends_it_once(opened: Story) -> None:
+    """D12: the jump ends its lease, but who holds it is still there; another process must wait for neither."""
+    relay = _SlowRelay()
+    workers = SimpleNamespace(submit=opened.submit)
+    loop = DeliverLoop(opened.site, workers, relay, None, Metrics())  # type: ignore[arg-type]
+    for sender in loop._senders:
+        sender.start()
+    loop.work()
+    _until(lambda: len(relay.handed) == 2)
+    opened.later(days=1)
+    loop.work()
+    opened.later(days=-2)
+    loop.work()
+    relay.answers.set()
+    _until(lambda: loop._results.qsize() == 2)
+    opened.later(days=2)
+    loop.work()
+    loop.work()
+    assert [row.state for row in opened.outbox()] == ["accepted", "accepted"]
+    assert len(relay.handed) == 2
+    for _ in loop._senders:
+        loop._to_send.put(None)
+
+
+def _until(true: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
 
 
 def test_a_frozen_sender_that_thaws_settles_nothing(opened: Story) -> None:
