@@ -85,3 +85,18 @@ def test_what_if(shell: Shell) -> None:
 def test_a_ticket_is_explained_with_what_happened_without_mail(shell: Shell) -> None:
     key = shell.open_ticket()
     assert "Uma pessoa, sem e-mail: abriu o ticket SUP-1" in shell("explain", key).out
+
+
+def test_copies_what_is_in_force_and_overwrites_nothing(bare: Shell) -> None:
+    (bare.folder / "sla.yaml").write_text("due_soon: 3h\n")
+    new = bare.folder.parent / "new"
+    assert bare("rules", "copy", str(new), "rules", "sla.yaml").code == 0
+    assert (new / "sla.yaml").read_text() == "due_soon: 3h\n", "the company's own file"
+    first, *rest = (new / "rules.yaml").read_text().splitlines()
+    assert first.endswith("/schema/rules.json"), "an editor finds it from anywhere"
+    assert "../" not in first
+    assert "  - name: reabrir-ao-responder" in rest
+    again = bare("rules", "copy", str(new), "rules")
+    assert (again.code, "is there already" in again.err) == (65, True)
+    other = bare("rules", "copy", str(bare.folder.parent / "other"), "ruls")
+    assert (other.code, "did you mean `rules`?" in other.err) == (65, True)
