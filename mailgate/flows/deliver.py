@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailgate import log
+from mailgate.flows.offering import with_articles
 from mailgate.flows.outlook import due
 from mailgate.flows.reaching import count_failure
 from mailgate.flows.rendering import Rendered, RenderJob, Told, job_of, told_by
@@ -81,6 +82,7 @@ def claim(
     rows, jobs = site.writer.call(work)
     if not rows:
         return []
+    jobs = with_articles(site, rows, jobs)
     made, broken = _render([(i, job) for i, job in jobs.items() if isinstance(job, RenderJob)], submit)
     broken |= {row_id: job for row_id, job in jobs.items() if isinstance(job, Exception)}
     if made:

@@ -33,6 +33,7 @@ from mailgate.notify.explained import lines_of
 from mailgate.notify.extras import Button, buttons, deadlines, mean, span, view_action
 from mailgate.notify.pictures import Placed, place
 from mailgate.notify.views import (
+    ArticleView,
     CommentView,
     CompanyView,
     FiguresView,
@@ -94,7 +95,9 @@ class Bodies:
 
 
 #: What a template may look into without further questions: frozen, values only.
-_VIEWS = frozenset({NoticeView, NewsView, CompanyView, FileView, Pill, Said, StepView, RowView, FiguresView, Button})
+_VIEWS = frozenset(
+    {NoticeView, NewsView, CompanyView, FileView, Pill, Said, StepView, RowView, FiguresView, ArticleView, Button}
+)
 
 
 class Composer:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailgate.notify.views import (
     ActionView,
+    ArticleView,
     CommentView,
     CompanyView,
     FiguresView,
@@ -26,6 +27,7 @@ LINK, SECRET, SURVEY = (
     "https://mailgate.invalid/once/8829",
     "https://mailgate.invalid/rate/6650",
 )
+ARTICLE = "https://mailgate.invalid/knowledge/6114"
 UNSUBSCRIBE = "https://mailgate.invalid/stop/3398"
 TEXT, PREVIOUS = "O que foi escrito 2204.", "O que veio antes 1187."
 DUE = AT + timedelta(days=2)
@@ -75,6 +77,7 @@ def _more(notice: Notice) -> dict[str, Any]:
     by_agent = (FiguresView(AGENT, 31, 28, 2, 5400.0, 4.5, 11),)
     buttons = ("solved", "not_solved")
     more: dict[Notice, dict[str, Any]] = {
+        Notice.N1: {"articles": (ArticleView("Artigo 6114", ARTICLE),)},
         Notice.N7: {"steps": (StepView("Status 7302", AT + timedelta(days=7)), StepView("Status 7303", CLOSES))},
         Notice.N8: {"steps": (StepView("Status 7302", AT + timedelta(days=7)), StepView("Status 7303", CLOSES))},
         Notice.N9: {"actions": _buttons(*buttons), "comment": None},

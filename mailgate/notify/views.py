@@ -73,6 +73,14 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticleView:
+    """An article of ours that may help: its title and the address of its page."""
+
+    title: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowView:
     """One line of a digest: a ticket, or a mail that waits (key: its id, status: why, who: its author, at: its day)."""
 
@@ -159,6 +167,7 @@ class NoticeView:
     figures: tuple[FiguresView, ...] = ()  # the first: of all
     by_agent: tuple[FiguresView, ...] = ()
     by_department: tuple[FiguresView, ...] = ()
+    articles: tuple[ArticleView, ...] = ()  # of the knowledge base (N1): ours, to an unverified sender too
     since: datetime | None = None  # the period of figures
     until: datetime | None = None
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailgate.flows.knowledge import Imported, Watch, import_folder, look_up, offers, suggest
+from mailgate.knowledge.assistant import Assistant
 from mailgate.knowledge.base import AGENT, CUSTOMER, STRANGER
-from store import articles, blob_rows
+from store import articles, blob_rows, search
+from store.errors import StoreUnavailable
 from store.tables import ARTICLE, ARTICLE_VERSION
 from tests.flows.story import Story
-from tests.house import png
+from tests.house import ANA, SUPPORT, plain_mail, png
 
 BOLETO = """---
 title: Segunda via do boleto
@@ -256,3 +260,89 @@ def test_a_company_that_shows_nothing_to_strangers(folder: Path, make_story: Cal
     import_folder(story.site)
     assert suggest(story.site, "pt-BR", "Boleto", "segunda via").articles == ()
     assert suggest(story.site, "pt-BR", "Boleto", "segunda via", CUSTOMER).articles
+
+
+# --- in the acknowledgement ------------------------------------------------------------------------------------------
+
+ASKS = "Preciso da segunda via do boleto de outubro. Palavra-secreta-dele."
+
+
+def acknowledged(story: Story, *, verified: bool = True, text: str = ASKS) -> str:
+    """The text of the acknowledgement of a mail, as it leaves."""
+    story.receive(plain_mail(ANA, SUPPORT, "Boleto vencido", text, verified=verified))
+    sent = [one for one in story.deliver() if one.recipient == ANA[1]]
+    mail = message_from_bytes(sent[-1].raw, policy=policy.default)
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def test_an_acknowledgement_offers_what_fits(folder: Path, story: Story) -> None:
+    import_folder(story.site)
+    text = acknowledged(story)
+    assert "talvez ajude:\n- Segunda via do boleto\n  http://127.0.0.1:8025/knowledge/boleto\n" in text
+    assert "?q=" not in text
+
+
+def test_a_strangers_acknowledgement_offers_too_and_says_none_of_his_words(folder: Path, story: Story) -> None:
+    """R10: which of our articles stand there he may sway, what stands in them he may not."""
+    import_folder(story.site)
+    text = acknowledged(story, verified=False)
+    assert "- Segunda via do boleto\n" in text
+    assert not [word for word in ("secreta", "outubro", "vencido", "Preciso") if word in text]
+
+
+def test_nothing_fits_nothing_is_offered(folder: Path, story: Story) -> None:
+    import_folder(story.site)
+    story.receive(plain_mail(ANA, SUPPORT, "Impressora", "Bom dia, a impressora do caixa parou de funcionar."))
+    (sent,) = [one for one in story.deliver() if one.recipient == ANA[1]]
+    assert b"/knowledge/" not in sent.raw
+
+
+@pytest.mark.parametrize("off", [{"acknowledgement": 0}, {"public": "no"}])
+def test_it_can_be_switched_off(folder: Path, make_story: Callable[..., Story], off: dict[str, Any]) -> None:
+    story = make_story(knowledge=off)
+    import_folder(story.site)
+    assert "/knowledge/" not in acknowledged(story)
+
+
+def test_articles_for_customers_or_agents_are_never_mailed(folder: Path, story: Story) -> None:
+    import_folder(story.site)
+    text = acknowledged(story, text="Onde vejo a tabela de preços do certificado do próprio escritório?")
+    assert "/knowledge/clientes" not in text
+    assert "/knowledge/interno" not in text
+
+
+def test_an_index_that_does_not_answer_costs_no_acknowledgement(
+    folder: Path, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_folder(story.site)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("no index")
+
+    monkeypatch.setattr(search, "find", broken)
+    text = acknowledged(story)
+    assert "SUP-1" in text
+    assert "/knowledge/" not in text
+
+
+def test_a_suggestion_with_the_assistants_answer(folder: Path, story: Story) -> None:
+    """R033: the endpoint is told what was typed and the articles that fit; without articles it is not asked at all."""
+    import_folder(story.site)
+    told: list[tuple[Any, ...]] = []
+
+    class Model(Assistant):
+        def answer(self, *said: Any) -> str:
+            told.append(said)
+            return "Abra Financeiro."
+
+    site = replace(story.site, knowledge=replace(story.site.knowledge, assistant=Model("http://127.0.0.1:1", "m")))
+    suggestion = suggest(site, "pt-BR", "Boleto", "Quero a segunda via")
+    assert suggestion.answer == "Abra Financeiro."
+    assert suggestion.articles[0].slug == "boleto"
+    ((company, language, subject, text, known),) = told
+    assert (company, language, subject, text) == ("Exemplo Sistemas", "pt-BR", "Boleto", "Quero a segunda via")
+    assert [title for title, _ in known] == [one.title for one in suggestion.articles]
+    assert suggest(site, "pt-BR", "Impressora", "Parou").answer == ""
+    assert len(told) == 1

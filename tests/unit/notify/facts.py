@@ -14,6 +14,7 @@ from mailgate.i18n import Translations
 from mailgate.notify.compose import Composer
 from mailgate.notify.views import (
     ActionView,
+    ArticleView,
     CommentView,
     CompanyView,
     FiguresView,
@@ -64,6 +65,7 @@ def notice(facts: dict[str, Any]) -> NoticeView:
     made["news"] = tuple(NewsView(**{**n, "at": datetime.fromisoformat(n["at"])}) for n in made.get("news", ()))
     made["refused"] = tuple((why, name) for why, name in made.get("refused", ()))
     made["earlier"] = tuple(_comment(one) for one in made.get("earlier", ()))
+    made["articles"] = tuple(ArticleView(**one) for one in made.get("articles", ()))
     made["actions"] = tuple(ActionView(**one) for one in made.get("actions", ()))
     made["steps"] = tuple(StepView(one["status"], datetime.fromisoformat(one["at"])) for one in made.get("steps", ()))
     made["rows"] = tuple(RowView(**_dated(one)) for one in made.get("rows", ()))
