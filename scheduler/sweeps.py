@@ -9,11 +9,15 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """name: for logs and metrics. every: the interval. run: the function; it must bear being run twice."""
+    """name: for logs and metrics. every: the interval. run: the function; it must bear being run twice.
+
+    at_once: the first tick is now, not after one interval.
+    """
 
     name: str
     every: timedelta
     run: Callable[[], None]
+    at_once: bool = False
 
 
 def guarded(name: str, run: Callable[[], object], failed: Callable[[str, Exception], None]) -> Callable[[], None]:

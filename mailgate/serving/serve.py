@@ -327,7 +327,11 @@ class Node:
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("retention", "scheduler", every.retention, self._sweep_blobs),
         ]
-        return [Sweep(n, e, guarded(n, r, self._sweep_failed)) for n, role, e, r in table if role in roles]
+        return [
+            Sweep(n, e, guarded(n, r, self._sweep_failed), at_once=n == "knowledge")
+            for n, role, e, r in table
+            if role in roles
+        ]
 
     def _sweep_timers(self) -> None:
         if timers.sweep(self._house.site, f"{self._house.site.node}:timers"):
