@@ -108,6 +108,7 @@ def make_app(
         by_ip=Throttle(limits.requests_per_ip),
         by_link=Throttle(limits.requests_per_token),
         guests=Throttle(limits.guest_tickets),
+        helped=Throttle(limits.helped),
         sent=Once(),
         offer=lambda: Offer(guests=site.policy.guests == "yes", knowledge=site.knowledge.is_there),
         proxies=frozenset(trusted_proxies),

@@ -26,8 +26,8 @@ from mailgate.portal.visitor import Visitor
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The parts of one portal. misses: wrong tokens; asks: questions for a link; guests: tickets without an account.
-    Each of them is counted per address of the peer.
+    """The parts of one portal. misses: wrong tokens; asks: questions for a link; guests: tickets without an account;
+    helped: answers before a ticket. Each of them is counted per address of the peer.
 
     logins: tries to sign in, per account and per peer. hashing: how many passwords are looked at at a time.
     """
@@ -43,6 +43,7 @@ class Desk:
     by_ip: Throttle
     by_link: Throttle
     guests: Throttle
+    helped: Throttle
     sent: Once
     offer: Callable[[], Offer] = Offer
     proxies: frozenset[str] = frozenset()

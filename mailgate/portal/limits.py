@@ -16,7 +16,7 @@ class PortalLimits:
 
     misses: wrong links, and questions for a link, per address of a peer. fields, parts: of one form. logins: tries to
     sign in, per account and per peer. resets: mails with a link that signs in, or for a password, per address.
-    guest_tickets: of one peer without an account.
+    guest_tickets: of one peer without an account. helped: articles and answers before a ticket, of one peer.
     """
 
     body_bytes: int = 30 * _MIB
@@ -29,4 +29,5 @@ class PortalLimits:
     resets: tuple[Rate, ...] = (Rate(3, timedelta(hours=1)),)
     requests_per_token: tuple[Rate, ...] = (Rate(60, timedelta(minutes=1)),)
     requests_per_ip: tuple[Rate, ...] = (Rate(300, timedelta(minutes=1)),)
+    helped: tuple[Rate, ...] = (Rate(60, timedelta(hours=1)),)
     guest_tickets: tuple[Rate, ...] = (Rate(10, timedelta(hours=1)), Rate(30, timedelta(days=1)))

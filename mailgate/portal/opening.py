@@ -20,9 +20,12 @@ from starlette.routing import Route
 
 from mailgate.decide.ruling import Book
 from mailgate.errors import NotAllowed, TooMany
-from mailgate.flows import opening
+from mailgate.flows import knowledge, opening
+from mailgate.flows.knowledge import Suggestion
 from mailgate.flows.opening import MOST_FOLLOWERS, OwnAddress, Wanted
 from mailgate.i18n import Translator
+from mailgate.knowledge.assistant import MOST_ASKED
+from mailgate.knowledge.base import CUSTOMER
 from mailgate.mail.message import Attachment
 from mailgate.portal import members, newform, newviews, uploads
 from mailgate.portal.access import admit
@@ -102,9 +105,12 @@ def _step(page: Page, connection: Connection, draft: Draft) -> Response:
 
 def _form(
     page: Page, connection: Connection, draft: Draft, checked: Checked | None = None, *, status: int = 200,
-    error: str = "", about: str = "", again: bool = False, more: bool = False,
+    error: str = "", about: str = "", again: bool = False, more: bool = False, help: Suggestion | None = None,
 ) -> Response:  # fmt: skip
-    """The form itself. error: a key of `page.new.error.*` about all of it; more: fields have come besides."""
+    """The form itself. error: a key of `page.new.error.*` about all of it; more: fields have come besides.
+
+    help: what may spare the ticket; the form goes on from there.
+    """
     topic = page.book.topics.topics.get(draft.topic)
     contact = page.visitor.contact if page.visitor is not None else None
     view = newviews.form_view(
@@ -115,7 +121,8 @@ def _form(
     policy = page.book.topics.policy(draft.topic)
     return _answer(
         page, "new.html", status=status, form=view, draft=draft, problems=checked.problems if checked else {},
-        error=error, about=about, again=again, more=more, guest=page.visitor is None, made=made,
+        error=error, about=about, again=again, more=more, help=help, offer=page.desk.offer(),
+        guest=page.visitor is None, made=made,
         guest_token=page.desk.cookies.form_token(page.visit, -made), number=page.desk.site.ids.new(),
         told_files=uploads.told(policy, page.translator, page.desk.limits.body_bytes),
         most_text=newform.MOST_TEXT, most_subject=newform.MOST_SUBJECT, most_followers=MOST_FOLLOWERS,
@@ -185,7 +192,24 @@ def _take(page: Page, form: FormData) -> Response:
         bad = replace(checked, problems={"files": refused.why})
         with page.desk.site.writer.database.read() as connection:
             return _form(page, connection, draft, bad, status=422, error="mend", about=refused.name, again=again)
+    help = None if first(form.getlist("unsolved")) or again else _help(page, draft)
+    if help is not None:
+        with page.desk.site.writer.database.read() as connection:
+            return _form(page, connection, draft, checked, help=help)
     return _open(page, draft, checked, found, first(form.getlist("number"))[:40], again=again)
+
+
+def _help(page: Page, draft: Draft) -> Suggestion | None:
+    """Articles that fit, and the assistant's answer where the company has one; None for neither.
+
+    Whoever asks too often goes on without, and so does whoever would have to choose his files again.
+    """
+    desk = page.desk
+    if not desk.offer().knowledge or desk.helped.count(peer(page.request), desk.site.clock()):
+        return None
+    may = CUSTOMER if page.visitor is not None else desk.site.knowledge.stranger
+    found = knowledge.suggest(desk.site, page.language, draft.subject, draft.text[:MOST_ASKED], may)
+    return found if found.articles or found.answer else None
 
 
 def _from_elsewhere(page: Page, form: FormData) -> tuple[Page, str]:
@@ -264,6 +288,11 @@ def _wanted(page: Page, draft: Draft, checked: Checked) -> Wanted:
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
+def solved(request: Request) -> Response:
+    """GET /new/solved: an article or the assistant helped; nothing was opened."""
+    return desk_of(request).message(request, "new_solved", 200)
+
+
 def filed(request: Request) -> Response:
     """GET /new/{KEY}: what a guest has just filed, in his browser only; never what became of it since."""
     desk = desk_of(request)
@@ -302,6 +331,7 @@ def _vouch(desk: Desk, request: Request, form: FormData) -> Response:
 ROUTES = [
     Route("/new", show),
     Route("/new", send, methods=["POST"]),
+    Route("/new/solved", solved),
     Route("/new/{key}", filed),
     Route("/tickets/{key}/vouch", vouch, methods=["POST"]),
 ]

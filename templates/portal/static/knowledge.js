@@ -4,9 +4,10 @@
 const WAIT_MS = 250;
 const LEAST_LETTERS = 3;
 
-for (const field of document.querySelectorAll("[data-suggest]")) {
+const watchSuggestions = () => document.querySelectorAll("[data-suggest]:not([data-watched])").forEach((field) => {
   const box = document.getElementById(field.dataset.suggestInto);
-  if (!box) continue;
+  if (!box) return;
+  field.dataset.watched = "yes";
   const list = box.querySelector("ul");
   const status = box.querySelector("[role=status]");
   let timer = 0;
@@ -82,4 +83,7 @@ for (const field of document.querySelectorAll("[data-suggest]")) {
       if (!box.contains(event.target) && event.target !== field) box.hidden = true;
     });
   }
-}
+});
+
+watchSuggestions();
+document.addEventListener("page:again", watchSuggestions); // a form that came back with a question

@@ -37,44 +37,14 @@ const NEW = (() => {
     }
   };
 
-  const suggest = (form) => {
-    const box = form.querySelector("[data-suggest]");
-    if (!box) return;
-    let timer = 0;
-    let last = "";
-    const ask = async () => {
-      const words = form.elements.subject.value.trim();
-      if (words === last) return;
-      last = words;
-      if (words.length < 4) {
-        box.hidden = true;
-        return;
+  // An article is read beside the form, not in its place.
+  const beside = (form) => {
+    form.addEventListener("click", (event) => {
+      const link = event.target.closest(".kb-found a");
+      if (link) {
+        link.target = "_blank";
+        link.rel = "noopener";
       }
-      try {
-        const answered = await fetch(`${box.dataset.suggest}?q=${encodeURIComponent(words.slice(0, 200))}`, { headers: { Accept: "application/json" } });
-        if (!answered.ok || form.elements.subject.value.trim() !== words) return;
-        const found = (await answered.json()).articles || [];
-        const list = box.querySelector("ul");
-        list.replaceChildren(
-          ...found.slice(0, 5).map((one) => {
-            const line = document.createElement("li");
-            const link = document.createElement("a");
-            link.href = one.url;
-            link.target = "_blank";
-            link.rel = "noopener";
-            link.textContent = one.title;
-            line.append(link);
-            return line;
-          }),
-        );
-        box.hidden = !found.length;
-      } catch {
-        box.hidden = true; // no articles today; the form is what counts
-      }
-    };
-    form.elements.subject.addEventListener("input", () => {
-      clearTimeout(timer);
-      timer = setTimeout(ask, 350);
     });
   };
 
@@ -90,8 +60,8 @@ const NEW = (() => {
     form.addEventListener("input", all);
     form.addEventListener("change", all);
     all();
-    suggest(form);
-    form.querySelector("[role=alert], [data-look]")?.focus();
+    beside(form);
+    document.querySelector("main [role=alert]:not([hidden]), main [data-look]")?.focus();
   };
 
   return { start };

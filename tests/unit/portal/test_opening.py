@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailgate.flows.knowledge import import_folder
 from mailgate.portal.limits import PortalLimits
 from mailgate.yamltypes import Rate
 from store import people, tickets
@@ -443,3 +445,47 @@ def test_no_form_is_a_fault_of_ours(make_portal: Callable[..., Portal]) -> None:
         assert answer.status_code < 500, values
 
     sent()
+
+
+# --- articles before a ticket ----------------------------------------------------------------------------------------
+
+ARTICLE = "---\ntitle: Erro 42 ao emitir nota fiscal\n---\nO erro 42 na nota some quando o certificado é renovado.\n"
+
+
+@pytest.fixture
+def library(make_portal: Callable[..., Portal], tmp_path: Path) -> Portal:
+    folder = tmp_path / "knowledge"
+    folder.mkdir()
+    (folder / "erro-42.md").write_text(ARTICLE, encoding="utf-8")
+    portal = make_portal(knowledge={"folder": str(folder)})
+    import_folder(portal.house.site)
+    return portal
+
+
+def test_articles_are_offered_before_it_is_opened(library: Portal) -> None:
+    contact(library)
+    browser = library.signed_in()
+    form = filled(browser, subject="Erro 42 na nota fiscal", text="Aparece o erro 42 ao emitir a nota.", phone="")
+    asked = browser.post("/new", data=form)
+    assert asked.status_code == 200
+    said = words(asked.text)
+    assert "Isto resolveu?" in said
+    assert "Erro 42 ao emitir nota fiscal" in said
+    assert "Não resolveu: abrir ticket" in said
+    assert "Aparece o erro 42 ao emitir a nota." in asked.text, "the form is still there"
+    assert count(library) == 0
+    assert "Que bom que resolveu!" in words(browser.get("/new/solved").text)
+    assert browser.post("/new", data={**form, **hidden(asked.text)}).status_code == 303
+    assert count(library) == 1
+    other = filled(browser, subject="Quero trocar o plano", text="Como mudo de plano?")
+    assert browser.post("/new", data=other).status_code == 303, "nothing fits, nothing is asked"
+    files = [("files", ("tela.png", png(), "image/png"))]
+    kept = browser.post("/new", data={**filled(browser), **form}, files=files)
+    assert kept.status_code == 303, "without scripts nobody has to choose the files again for that"
+
+
+def test_strangers_are_offered_what_strangers_may_read(library: Portal) -> None:
+    browser, form = guest(library, subject="Erro 42 na nota fiscal", text="Aparece o erro 42 ao emitir a nota.")
+    asked = browser.post("/new", data=form)
+    assert "Isto resolveu?" in words(asked.text)
+    assert browser.post("/new", data={**form, **hidden(asked.text)}).headers["location"] == "/new/SUP-1"
