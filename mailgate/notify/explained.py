@@ -64,6 +64,7 @@ def lines_of(one: Explained, speaker: Translator) -> Iterator[Line]:
     names = _Names(facts)
     yield from _ticket(decision["thread"], speaker)
     yield from _author(decision["author"], facts, speaker)
+    yield from _filed(facts, speaker)
     if decision.get("intent"):
         yield from _intent(decision["intent"], speaker)
     yield from _rules(decision["rules"], speaker)
@@ -154,6 +155,21 @@ def _author(author: dict[str, Any], facts: dict[str, Any], speaker: Translator) 
             yield Line("  " + _say(speaker, "kind", kind=kind, why=mail["kind_reason"]))
         if mail["defects"]:
             yield Line("  " + _say(speaker, "defects", defects=", ".join(mail["defects"])), _QUIET)
+
+
+def _filed(facts: dict[str, Any], speaker: Translator) -> Iterator[Line]:
+    """What a customer chose in the form of a page."""
+    action = facts.get("action") or {}
+    filed = action.get("filed")
+    if not filed:
+        return
+    values = {
+        "topic": action["topic"] or "–",
+        "fields": "; ".join(f"{key}: {str(value)[:80]}" for key, value in filed["fields"]) or "–",
+        "visibility": filed["visibility"] or "–",
+        "files": ", ".join(one["name"] for one in filed["files"]) or "–",
+    }
+    yield Line("  " + _say(speaker, "filed", **values), _QUIET)
 
 
 def _intent(intent: dict[str, Any], speaker: Translator) -> Iterator[Line]:
