@@ -37,10 +37,18 @@ def open_tickets(
 
 
 def managers(connection: Connection) -> list[Row[Any]]:
-    """Active contacts who lead an organisation: id, name, address, language, organisation_id, organisation."""
+    """Active contacts who lead an organisation, each with its name as `organisation`."""
     c = CONTACT.c
     query = (
-        select(c.id, c.name, c.address, c.language, c.organisation_id, ORGANISATION.c.name.label("organisation"))
+        select(
+            c.id,
+            c.name,
+            c.address,
+            c.language,
+            c.preferences,
+            c.organisation_id,
+            ORGANISATION.c.name.label("organisation"),
+        )
         .select_from(CONTACT.join(ORGANISATION, ORGANISATION.c.id == c.organisation_id))
         .where(c.role == "manager", c.active)
         .order_by(c.id)

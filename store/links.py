@@ -76,6 +76,18 @@ def one_use(connection: Connection, digest: str) -> Row[Any] | None:
     return connection.execute(select(ONE_USE).where(ONE_USE.c.digest == digest)).first()
 
 
+def of_contact(connection: Connection, contact_id: int, purpose: str) -> list[Row[Any]]:
+    """The one-use links of a contact for one purpose, the newest first, whatever their state."""
+    c = ONE_USE.c
+    wanted = select(ONE_USE).where(c.contact_id == contact_id, c.purpose == purpose).order_by(c.id.desc()).limit(50)
+    return list(connection.execute(wanted))
+
+
+def change_one_use(connection: Connection, one_use_id: int, **values: Any) -> None:
+    """Change columns of a one-use link."""
+    connection.execute(update(ONE_USE).where(ONE_USE.c.id == one_use_id).values(**values))
+
+
 def spend(connection: Connection, one_use_id: int, now: datetime) -> bool:
     """Use it up; False when it was used already (two clicks at once: one of them wins)."""
     return (

@@ -63,6 +63,7 @@ def _with_people() -> Select[Any]:
         CONTACT.c.language.label("requester_language"),
         CONTACT.c.active.label("requester_active"),
         CONTACT.c.role.label("requester_role"),
+        CONTACT.c.preferences.label("requester_preferences"),
         ORGANISATION.c.network.label("network"),
         AGENT.c.name.label("agent_name"),
         AGENT.c.address.label("agent_address"),
@@ -107,7 +108,7 @@ _ATTACHMENTS = Query(
 _PARTICIPANTS = Query(
     select(
         *(PARTICIPANT.c[name] for name in ("ticket_id", "contact_id", "contributes", "told")),
-        *(CONTACT.c[name] for name in ("name", "address", "language")),
+        *(CONTACT.c[name] for name in ("name", "address", "language", "preferences")),
     )
     .select_from(PARTICIPANT.join(CONTACT, CONTACT.c.id == PARTICIPANT.c.contact_id))
     .where(PARTICIPANT.c.ticket_id.in_(_list("ticket_ids")), CONTACT.c.active)
@@ -318,7 +319,7 @@ def events(connection: Connection, ticket_id: int) -> list[Row[Any]]:
 
 
 def participants(connection: Connection, ticket_ids: Sequence[int]) -> list[Row[Any]]:
-    """(ticket_id, contact_id, contributes, told, name, address, language) of active participants."""
+    """(ticket_id, contact_id, contributes, told, name, address, language, preferences) of active participants."""
     return _PARTICIPANTS.all(connection, ticket_ids=list(ticket_ids))
 
 

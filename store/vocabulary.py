@@ -132,3 +132,4 @@ class Notice(StrEnum):
     HELD_DIGEST = "HELD_DIGEST"  # to admins, each day: the mails that wait for a person
     WEEKLY = "WEEKLY"  # to managers, each week: figures
     LOGIN = "LOGIN"  # to a contact or an agent: the link that signs in was asked for
+    ACCOUNT = "ACCOUNT"  # to a contact: the password or the address of the account was changed, or is about to be

@@ -29,6 +29,7 @@ class ContactFacts:
     addresses: tuple[str, ...] = ()  # besides the main one
     contributes: bool = True  # as a participant: also writes
     told: bool = True  # of this ticket: the bell
+    mail: str = "all"  # of a ticket's people: what is wanted by mail (`people.preferences`)
 
 
 @dataclass(frozen=True, slots=True)

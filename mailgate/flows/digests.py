@@ -22,6 +22,7 @@ from mailgate.flows.seeing import visible_tickets
 from mailgate.flows.site import DigestTime, Site
 from mailgate.links.tokens import digest
 from mailgate.notify.plan import Person
+from mailgate.people import preferences
 from store import figures, journal, links, outbox, people
 from store.vocabulary import Category, Notice, Role
 
@@ -119,7 +120,8 @@ class _Day:
             policy = self._site.policy
             language = row.language if row.language in policy.languages else policy.locale
             person = Person(row.id, row.name, row.address, language, Role.CUSTOMER)
-            if self._sent(Notice.N14, person, week):
+            wanted = preferences.read(row.preferences).digests
+            if not wanted or self._sent(Notice.N14, person, week):
                 continue
             seen = visible_tickets(self._connection, self._site, row.id, statuses=self._open_statuses(), limit=_MOST)
             found = sorted(seen, key=lambda r: (r.due_at is None, r.due_at or self._now, r.id))

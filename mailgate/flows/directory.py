@@ -5,7 +5,6 @@ Values come as texts; a key that is not there leaves its column as it is, an emp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from mailgate.mail.addresses import normalise, parse_address
 from mailgate.people import cnpj
 from mailgate.people.csvfile import Record
 from mailgate.people.roles import PERMISSIONS, ROLES
+from mailgate.people.telephone import e164
 from store import people
 
 CONTACT = (
@@ -284,8 +284,8 @@ def _address(text: str) -> str:
 
 def _number(text: str) -> str:
     """A telephone number as E.164 writes it; brackets, blanks and dashes are taken off."""
-    found = re.sub(r"[\s().-]", "", text)
-    if found and not re.fullmatch(r"\+[1-9][0-9]{7,14}", found):
+    found = e164(text)
+    if found is None:
         raise DataError(f"{text!r} is not a number; write it with its country, like +5548999990000")
     return found
 

@@ -44,6 +44,7 @@ from mailgate.mail.forwarded import passed_on
 from mailgate.mail.message import Address, ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
 from mailgate.mail.support import SupportAddress
+from mailgate.people import preferences
 from mailgate.tickets.fillin import filled_lines
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
@@ -382,6 +383,7 @@ def _ticket(
         row.organisation_id,
         row.requester_role,
         row.requester_active,
+        mail=preferences.read(row.requester_preferences).mail,
     )
     followers = [p for p in participants if p.ticket_id == row.id]
     told = next((p.told for p in followers if p.contact_id == row.requester_id), True)
@@ -403,7 +405,15 @@ def _ticket(
         requester=requester,
         agent_id=row.agent_id,
         participants=tuple(
-            ContactFacts(p.contact_id, p.name, p.address, p.language, contributes=p.contributes, told=p.told)
+            ContactFacts(
+                p.contact_id,
+                p.name,
+                p.address,
+                p.language,
+                contributes=p.contributes,
+                told=p.told,
+                mail=preferences.read(p.preferences).mail,
+            )
             for p in followers
             if p.contact_id != row.requester_id
         ),

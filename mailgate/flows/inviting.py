@@ -11,7 +11,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from mailgate.errors import DataError
+from mailgate.flows import sessions, signing
 from mailgate.flows.letters import letter
+from mailgate.flows.sessions import Came
 from mailgate.flows.site import Site
 from mailgate.links.tokens import digest
 from mailgate.mail.addresses import normalise
@@ -89,20 +91,20 @@ def invited(connection: Connection, site: Site, token: str, purpose: str) -> Inv
     return Invited(state, contact.name, contact.address, contact.language)
 
 
-def accept(site: Site, token: str, name: str, password_hash: str) -> bool:
-    """Take an invitation: name and password are kept, the link is spent; False for one that is not open.
+def accept(site: Site, token: str, name: str, password_hash: str, came: Came) -> str | None:
+    """Take an invitation: name and password are kept, the link is spent, the person signed in; None: it is not open.
 
-    name: "" keeps the one that is known. password_hash: argon2.
+    name: "" keeps the one that is known. password_hash: argon2. Returns the token of the session.
     """
 
-    def work(connection: Connection) -> bool:
+    def work(connection: Connection) -> str | None:
         contact_id, now = _spend(connection, site, token, INVITE)
-        if contact_id is None:
-            return False
-        people.change_contact(
-            connection, contact_id, password=password_hash, verified_at=now, **({"name": name} if name else {})
-        )
-        return True
+        person = sessions.person_of(connection, contact_id, None)
+        if contact_id is None or person is None:
+            return None
+        signing.set_password(connection, site, person, password_hash)
+        people.change_contact(connection, contact_id, verified_at=now, **({"name": name} if name else {}))
+        return sessions.begin(connection, site, person, came)
 
     return site.writer.call(work)
 

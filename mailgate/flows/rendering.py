@@ -163,6 +163,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime, tol
         waits_for_customer=body.get("category") == Category.WAITING,
         confirm_link=f"{site.base_url}/confirm/{confirm}" if confirm else _once(site, body),
         recipient_address=row.recipient,
+        code=site.mint.code(body["code_id"], "number") if body.get("code_id") else "",
         commands=tuple(body.get("commands", ())),
         problem=body.get("problem", ""),
         form=tuple((label, value) for label, value in body.get("form", ())),

@@ -55,6 +55,7 @@ class SignedIn:
     session_id: int
     person: Person
     expires_at: datetime
+    began_at: datetime
 
 
 def start(site: Site, person: Person, came: Came) -> str:
@@ -86,7 +87,7 @@ def find(connection: Connection, site: Site, token: str) -> SignedIn | None:
     if row is None or row.ended_at is not None or row.expires_at <= site.clock():
         return None
     person = person_of(connection, row.contact_id, row.agent_id)
-    return SignedIn(row.id, person, row.expires_at) if person is not None else None
+    return SignedIn(row.id, person, row.expires_at, row.created_at) if person is not None else None
 
 
 def person_of(connection: Connection, contact_id: int | None, agent_id: int | None) -> Person | None:

@@ -163,6 +163,15 @@ def spend(connection: Connection, site: Site, token: str, purpose: str) -> Perso
     return person
 
 
+def detail(connection: Connection, site: Site, token: str, purpose: str) -> str:
+    """What an open link is about besides its person; "" for a link that is not open. Reads only."""
+    found = _link(connection, site, token, purpose)
+    if found is None or found[0].used_at is not None or found[0].expires_at <= site.clock():
+        return ""
+    about: str = found[0].detail
+    return about
+
+
 def _link(connection: Connection, site: Site, token: str, purpose: str) -> tuple[Any, Person] | None:
     if site.mint.read_access_token(token, purpose) is None:
         return None

@@ -18,6 +18,7 @@ from mailgate.flows import bell
 from mailgate.flows.changed import Changed
 from mailgate.flows.site import Site
 from mailgate.notify.plan import Person, Plan
+from mailgate.people import preferences
 from mailgate.tickets.acts import NOTICES
 from store import people
 from store.vocabulary import Notice, OutboxState, Role
@@ -51,7 +52,9 @@ def rows(
     contact = people.contact(connection, to.id) if told else None
     if contact is None or not contact.active or not contact.whatsapp:
         return []
-    link_id = link_to(to)
+    own = preferences.read(contact.preferences)
+    told = {notice: one for notice, one in told.items() if own.by_whatsapp(notice)}
+    link_id = link_to(to) if told else 0
     return [_row(site, ticket, to, contact.whatsapp, one, facts.now, journal_id, link_id) for one in told]
 
 

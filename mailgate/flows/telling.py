@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row
 
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
-from mailgate.flows import bell, telephone
+from mailgate.flows import bell, choices, telephone
 from mailgate.flows.effects import Changed, Said
 from mailgate.flows.extras import extras, hear_of_rating, hear_of_rules, recipient
 from mailgate.flows.formrows import asking, form
@@ -92,8 +92,10 @@ class Telling:
         sends = self._site.sends
         if planned.suppressed:
             return planned
-        if bell.is_off(planned, self._changed, self._facts):
-            return replace(planned, suppressed=bell.OFF)
+        off = bell.OFF if bell.is_off(planned, self._changed, self._facts) else ""
+        off = off or choices.why_not(planned, self._changed, self._facts)
+        if off:
+            return replace(planned, suppressed=off)
         if sends(planned.notice):
             return planned
         to_customer = planned.to.role is Role.CUSTOMER

@@ -55,6 +55,7 @@ def people_of(requester: ContactFacts, agent: AgentFacts | None) -> dict[str, An
         "requester_language": requester.language,
         "requester_active": requester.active,
         "requester_role": requester.role,
+        "requester_preferences": {"mail": requester.mail},
         "network": requester.network,
         "agent_name": agent.name if agent else None,
         "agent_address": agent.address if agent else None,

@@ -145,6 +145,14 @@ class Mint:
         (link_id,) = struct.unpack(">Q", payload)
         return int(link_id)
 
+    def code(self, row_id: int, purpose: str) -> str:
+        """Six digits that stand for a row: short enough to be typed, so the caller bounds tries and time.
+
+        Only the newest key counts: a code lives for minutes.
+        """
+        mac = self._mac(self._keys[0], f"code {purpose}".encode(), struct.pack(">Q", row_id))
+        return f"{int.from_bytes(mac[:8]) % 1_000_000:06}"
+
     def secret(self, purpose: str) -> bytes:
         """A key of its own for another purpose (signed cookies), derived from ours."""
         return self._mac(self._keys[0], b"derive", purpose.encode())

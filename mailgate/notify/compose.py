@@ -148,6 +148,8 @@ class Composer:
     def message(self, view: NoticeView) -> str:
         """A notice as a short message for a telephone: what happened, the key, the status, the link; no more."""
         say = _speaker(view, self._translations.translator(view.language, view.timezone))
+        if view.code:
+            return f"{view.company.name}: {say('channel.code', code=view.code)}"
         told = say(f"channel.{_template_of(view)}", key=view.key)
         return "\n".join((f"{view.company.name}: {told}", say("channel.status", status=view.status), view.link))
 

@@ -92,6 +92,7 @@ def _more(notice: Notice) -> dict[str, Any]:
         },
         Notice.CONFIRM: {"news": (NewsView("comment", "Ana Souza", AT, TEXT),)},
         Notice.ACK_DIGEST: {"related": (KEY,)},
+        Notice.ACCOUNT: {"event": "address_changed", "problem": "nova@cliente.test"},
     }  # fmt: skip
     return more.get(notice, {})
 

@@ -160,6 +160,7 @@ class NoticeView:
     survey_link: str = ""
     score: int = 0  # the rating that was given (N13)
     scale: int = 5
+    code: str = ""  # that a number is proven by (N18 by another channel)
     recipient_address: str = ""  # what an account is signed in with (N3, N16, N17, N18)
     steps: tuple[StepView, ...] = ()
     actions: tuple[ActionView, ...] = ()

@@ -26,12 +26,21 @@ from mailgate.portal import members
 from mailgate.portal.access import refuse_guessing
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
-from mailgate.portal.entering import attempt, came, form_page, is_from_form, let_in, refuse_hurry, secret, slowly
+from mailgate.portal.entering import (
+    SMALL_FORM,
+    attempt,
+    came,
+    form_page,
+    is_from_form,
+    let_in,
+    refuse_hurry,
+    secret,
+    slowly,
+)
 from mailgate.yamltypes import Rate
 from store.errors import StoreError
 
 _LOG = log.get("portal")
-_SMALL_FORM = {"max_files": 0, "max_fields": 10, "max_part_size": 4096}
 
 
 # --- with a password -------------------------------------------------------------------------------------------------
@@ -51,7 +60,7 @@ async def sign_in(request: Request) -> Response:
     """POST /login: address and password, and on to where the visitor wanted to go."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
-    async with request.form(**_SMALL_FORM) as form:
+    async with request.form(**SMALL_FORM) as form:
         address, wanted = first(form.getlist("address"))[:320], members.local_path(first(form.getlist("next")))
         password, ours = secret(form, "password"), is_from_form(desk, request, form)
     if not ours:
@@ -68,7 +77,7 @@ async def sign_in(request: Request) -> Response:
         return _login_form(desk, request, wanted, address, error="wrong", status=422)
     forgive()
     _LOG.info("signed in", by="password")
-    return let_in(desk, token, wanted)
+    return await run_in_threadpool(let_in, desk, token, wanted)
 
 
 def _login_form(
@@ -110,7 +119,7 @@ async def enter(request: Request) -> Response:
     about = await run_in_threadpool(_about, desk, request, ENTER)
     if about.state != "open":
         return desk.message(request, f"enter_{about.state}", 410)
-    async with request.form(**_SMALL_FORM) as form:
+    async with request.form(**SMALL_FORM) as form:
         ours = is_from_form(desk, request, form)
     if not ours:
         return _enter_form(desk, request, about, error="again", status=403)
@@ -118,7 +127,7 @@ async def enter(request: Request) -> Response:
     if token is None:
         return desk.message(request, "enter_spent", 410)
     _LOG.info("signed in", by="link")
-    return let_in(desk, token, "/")
+    return await run_in_threadpool(let_in, desk, token, "/")
 
 
 def _enter_form(desk: Desk, request: Request, about: Opened, error: str = "", status: int = 200) -> Response:
@@ -158,7 +167,7 @@ async def reset(request: Request) -> Response:
     about = await run_in_threadpool(_about, desk, request, RESET)
     if about.state != "open":
         return desk.message(request, f"reset_{about.state}", 410)
-    async with request.form(**_SMALL_FORM) as form:
+    async with request.form(**SMALL_FORM) as form:
         ours, password, again = is_from_form(desk, request, form), secret(form, "password"), secret(form, "again")
     if not ours:
         return _reset_form(desk, request, about, error="again", status=403)
@@ -171,7 +180,7 @@ async def reset(request: Request) -> Response:
     if token is None:
         return desk.message(request, "reset_spent", 410)
     _LOG.info("password changed", by="link")
-    return let_in(desk, token, "/")
+    return await run_in_threadpool(let_in, desk, token, "/")
 
 
 def _reset_form(desk: Desk, request: Request, about: Opened, error: str = "", status: int = 200) -> Response:
@@ -186,7 +195,7 @@ async def _mail(request: Request, ask: Callable[[Site, str, Sequence[Rate]], boo
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
     refuse_hurry(desk, request)
-    async with request.form(**_SMALL_FORM) as form:
+    async with request.form(**SMALL_FORM) as form:
         address, ours = first(form.getlist("address"))[:321], is_from_form(desk, request, form)
     if not ours:
         raise HTTPException(403)
@@ -213,7 +222,7 @@ async def sign_out(request: Request) -> Response:
     """POST /logout: the session ends, and this browser forgets its links too. Whoever is not signed in just goes on."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
-    async with request.form(**_SMALL_FORM) as form:
+    async with request.form(**SMALL_FORM) as form:
         await run_in_threadpool(_end, desk, request, form)
     answer = desk.go("/login?out")
     desk.cookies.end_session(answer)

@@ -34,6 +34,7 @@ from mailgate.portal import (
     knowledge,
     opening,
     organisation,
+    profile,
     statistics,
     survey,
     ticketpages,
@@ -117,7 +118,7 @@ def make_app(
 
 
 _PARTS = (
-    home, account, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics,
+    home, account, profile, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics,
     knowledge, opening,
 )  # fmt: skip
 

@@ -49,12 +49,15 @@ class Desk:
     proxies: frozenset[str] = frozenset()
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 
-    def translator(self, request: Request, *preferred: str | None) -> Translator:
-        """The visitor's language: what we know of the person, else what the browser asks for, else the company's."""
+    def translator(self, request: Request, *preferred: str | None, zone: str = "") -> Translator:
+        """The visitor's language: what we know of the person, else what the browser asks for, else the company's.
+
+        zone: the person's own; "" for the company's.
+        """
         known = [one for one in preferred if one]
         accepted = accepted_languages(request.headers.get("accept-language", ""))
         found = next((tag for tag in (*known, *accepted) if self._speaks(tag)), self.site.policy.locale)
-        return self.translations.translator(found, self.site.timezone)
+        return self.translations.translator(found, zone or self.site.timezone)
 
     def page(
         self,
@@ -71,16 +74,18 @@ class Desk:
     ) -> HTMLResponse:
         """A page as an answer. visitor: who signed in, for the menu. here: the menu's entry that the page is."""
         token = self.cookies.form_token(self.cookies.read(request), visitor.session_id) if visitor else ""
+        known = (visitor.language, visitor.zone) if visitor is not None else (None, "")
+        spoken = translator or self.translator(request, known[0], zone=known[1])
         html = self.pages.render(
             template,
-            translator or self.translator(request, visitor.language if visitor else None),
+            spoken,
             visitor=visitor,
             menu=menu.entries(visitor, self.offer()),
             here=here,
             session_token=token,
             **context,
         )
-        answered = {"Content-Language": (translator or self.translator(request)).language, "Vary": "Accept-Language"}
+        answered = {"Content-Language": spoken.language, "Vary": "Accept-Language"}
         return HTMLResponse(html, status, {**answered, **(headers or {})}, background=background)
 
     def message(self, request: Request, name: str, status: int, **context: Any) -> HTMLResponse:

@@ -11,8 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mailgate.flows import sessions
 from mailgate.flows.sessions import Came
-from mailgate.people import passwords
+from mailgate.people import passwords, preferences
 from mailgate.portal.browsers import browser_name, counted, network
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, first, peer
@@ -20,6 +21,7 @@ from mailgate.portal.desk import Desk, first, peer
 #: So many wait for their password to be looked at; whoever comes then is asked to come again.
 _MOST_WAITING = 40
 _NO_LINK = 0
+SMALL_FORM = {"max_files": 0, "max_fields": 20, "max_part_size": 4096}
 _Made = TypeVar("_Made")
 
 
@@ -59,7 +61,16 @@ def came(desk: Desk, request: Request) -> Came:
 
 
 def let_in(desk: Desk, token: str, path: str) -> Response:
-    """On to a page of ours with the cookie of a session that was just begun."""
+    """On to a page of ours with the cookie of a session that was just begun.
+
+    Whoever comes for the first time, and for nothing in particular, sees the first steps.
+    """
+    if path == "/":
+        with desk.site.writer.database.read() as connection:
+            found = sessions.find(connection, desk.site, token)
+        contact = found.person.contact if found is not None else None
+        if contact is not None and not preferences.read(contact.preferences).started:
+            path = "/profile/start"
     answer = desk.go(path)
     desk.cookies.write_session(answer, token)
     return answer

@@ -1,22 +1,22 @@
-"""Invitations and the check of an address: GET shows, POST does it, once. Nothing is signed in by it."""
+"""Invitations, which sign in, and the check of an address, which does not: GET shows, POST does it, once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mailgate import log
 from mailgate.flows import inviting
 from mailgate.flows.inviting import INVITE, VERIFY, Invited
+from mailgate.people import passwords
 from mailgate.portal.access import refuse_guessing
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
+from mailgate.portal.entering import SMALL_FORM, came, form_page, is_from_form, let_in, secret, slowly
 
-_SHORTEST, _LONGEST = 10, 200
+_LOG = log.get("portal")
 
 
 def look(request: Request) -> Response:
@@ -29,23 +29,28 @@ def look(request: Request) -> Response:
 
 
 async def accept(request: Request) -> Response:
-    """POST /invite/{token}: name and password are kept, and the link is spent."""
+    """POST /invite/{token}: name and password are kept, the link is spent, and the first steps follow."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
     about = await run_in_threadpool(_about, desk, request, INVITE)
     if about.state != "open":
         return desk.message(request, f"invite_{about.state}", 410)
-    async with request.form(max_files=0, max_fields=5, max_part_size=4096) as form:
+    async with request.form(**SMALL_FORM) as form:
         name = " ".join(first(form.getlist("name")).replace("\0", "").split())[:120]
-        password, again = _secret(form.getlist("password")), _secret(form.getlist("again"))
-    error = "short" if len(password) < _SHORTEST else "long" if len(password) > _LONGEST else ""
+        password, again, ours = secret(form, "password"), secret(form, "again"), is_from_form(desk, request, form)
+    if not ours:
+        return _form(desk, request, about, name=name, error="again", status=403)
+    error = passwords.mistake(password, name, about.name, about.address, desk.site.company.name)
     error = error or ("differ" if password != again else "")
     if error:
-        return _form(desk, request, about, name=name, error=error)
-    hashed = await run_in_threadpool(Argon2Hasher().hash, password)
-    if not await run_in_threadpool(inviting.accept, desk.site, request.path_params["token"], name, hashed):
+        return _form(desk, request, about, name=name, error=error, status=422)
+    kept = await slowly(desk, lambda: passwords.hashed(password))
+    token = request.path_params["token"]
+    session = await run_in_threadpool(inviting.accept, desk.site, token, name, kept, came(desk, request))
+    if session is None:
         return desk.message(request, "invite_spent", 410)
-    return desk.message(request, "invite_done", 200)
+    _LOG.info("signed in", by="invitation")
+    return await run_in_threadpool(let_in, desk, session, "/")
 
 
 def ask_to_verify(request: Request) -> Response:
@@ -67,24 +72,14 @@ def verify(request: Request) -> Response:
     return desk.message(request, "verify_done", 200) if done else ask_to_verify(request)
 
 
-def _form(desk: Desk, request: Request, about: Invited, name: str = "", error: str = "") -> Response:
-    return desk.page(
-        request,
-        "invite.html",
-        status=422 if error else 200,
-        translator=desk.translator(request, about.language),
-        about=about,
-        name=name or (about.name if about.name != about.address else ""),
-        error=error,
-        shortest=_SHORTEST,
-        longest=_LONGEST,
-        token=request.path_params["token"],
-    )
-
-
-def _secret(values: Sequence[object]) -> str:
-    """A password as it was typed: spaces are part of it."""
-    return next((one for one in values if isinstance(one, str)), "")
+def _form(
+    desk: Desk, request: Request, about: Invited, name: str = "", error: str = "", status: int = 200
+) -> Response:  # fmt: skip
+    return form_page(
+        desk, request, "invite.html", status=status, translator=desk.translator(request, about.language), about=about,
+        name=name or (about.name if about.name != about.address else ""), error=error,
+        shortest=passwords.SHORTEST, longest=passwords.LONGEST, link=request.path_params["token"],
+    )  # fmt: skip
 
 
 def _about(desk: Desk, request: Request, purpose: str) -> Invited:

@@ -37,8 +37,9 @@ def _visitor(connection: Connection, found: SignedIn) -> Visitor | None:
     agent, contact = found.person.agent, found.person.contact
     if agent is not None:
         return Visitor(
-            found.session_id, found.expires_at, Person(agent=agent), agent.name, agent.address, agent.language
-        )
+            found.session_id, found.expires_at, Person(agent=agent), agent.name, agent.address, agent.language,
+            began_at=found.began_at,
+        )  # fmt: skip
     if contact is None:
         return None
     organisation = people.organisation(connection, contact.organisation_id)
@@ -47,6 +48,7 @@ def _visitor(connection: Connection, found: SignedIn) -> Visitor | None:
         permissions(contact.role, contact.may),
         organisation.name if organisation is not None else "",
         organisation.network if organisation is not None else "",
+        zone=contact.timezone, began_at=found.began_at,
     )  # fmt: skip
 
 

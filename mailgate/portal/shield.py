@@ -46,7 +46,7 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Cache-Control": "no-store",
 }
-_SECRET_PATHS = ("/t/", "/confirm/", "/rate/", "/stop/", "/invite/", "/verify/", "/enter/", "/reset/")
+_SECRET_PATHS = ("/t/", "/confirm/", "/rate/", "/stop/", "/invite/", "/verify/", "/enter/", "/reset/", "/address/")
 #: A body over the limit is still read until here, so that a browser shows our page and not a broken connection.
 _DRAINED_TIMES = 4
 

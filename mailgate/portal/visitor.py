@@ -28,6 +28,8 @@ class Visitor:
     may: frozenset[str] = frozenset()
     organisation: str = ""
     network: str = ""
+    zone: str = ""  # IANA; "": the company's
+    began_at: datetime | None = None  # when he signed in here
     tickets: int | None = None  # so many there are to see, where that was counted
 
     @property

@@ -13,12 +13,14 @@ import html5lib
 import httpx
 import pytest
 from jinja2.bccache import Bucket, BytecodeCache
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from mailgate.flows import sessions
 from mailgate.flows.sessions import Came, Person
 from mailgate.i18n import Translations
+from mailgate.people import passwords
 from mailgate.portal.app import make_app
 from mailgate.portal.limits import PortalLimits
 from mailgate.resources import data_folder
@@ -121,6 +123,14 @@ def make_portal(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., 
 def portal(make_portal: Callable[..., Portal]) -> Portal:
     """One portal with the default limits."""
     return make_portal()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing."""
+    hasher = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_HASHER", hasher)
+    monkeypatch.setattr(passwords, "_NOBODYS", hasher.hash("nobody has this one"))
 
 
 def form_fields(page: str) -> dict[str, str]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from mailgate.flows import sessions
 from mailgate.links.tokens import digest
@@ -21,57 +18,16 @@ from mailgate.portal.limits import PortalLimits
 from mailgate.yamltypes import Rate
 from store import links, people
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail
+from tests.unit.portal.accounts import OTHER, SECRET, ana, change, fill, link_of, sign_in, wait_for, with_ana
 from tests.unit.portal.conftest import Portal, form_fields, words
 
-SECRET, OTHER = "uma frase que eu lembro", "outra frase bem comprida"
 NOBODY = "ninguem@nada.test"
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes that cost nothing."""
-    hasher = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(passwords, "_HASHER", hasher)
-    monkeypatch.setattr(passwords, "_NOBODYS", hasher.hash("nobody has this one"))
 
 
 @pytest.fixture
 def known(portal: Portal, quick: None) -> Portal:
     """A portal where Ana has a ticket and a password."""
     return with_ana(portal)
-
-
-def with_ana(portal: Portal, password: str | None = SECRET) -> Portal:
-    portal.house.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
-    if password is not None:
-        change(portal, password=passwords.hashed(password))
-    return portal
-
-
-def change(portal: Portal, address: str = ANA[1], **values: Any) -> None:
-    row = ana(portal, address)
-    portal.house.site.writer.call(lambda c: people.change_contact(c, row.id, **values))
-
-
-def ana(portal: Portal, address: str = ANA[1]) -> Any:
-    with portal.house.site.writer.database.read() as connection:
-        return people.contact_by_address(connection, address)
-
-
-def fill(browser: httpx.Client, page: str, path: str = "", **fields: str) -> httpx.Response:
-    """Fill in the form of a page and send it, to where the page sends it or to the path of another button."""
-    shown = browser.get(page)
-    assert shown.status_code == 200, shown.status_code
-    return browser.post(path or page.partition("?")[0], data={**form_fields(shown.text), **fields})
-
-
-def sign_in(browser: httpx.Client, address: str = ANA[1], password: str = SECRET, **fields: str) -> httpx.Response:
-    return fill(browser, "/login", address=address, password=password, **fields)
-
-
-def link_of(portal: Portal, notice: str) -> str:
-    body = json.loads(portal.house.outbox(notice)[-1].body)
-    return f"/{body['once']}/{portal.house.site.mint.access_token(body['once_id'], body['once'])}"
 
 
 def greets(browser: httpx.Client) -> bool:
@@ -261,15 +217,6 @@ def test_agents_come_in_by_a_link_only(known: Portal) -> None:
     assert browser.get("/").headers["location"] == "/queue"
     fill(known.visit(), "/forgotten", address=BRUNO[1])
     assert wait_for(known, "LOGIN", 2)[-1].recipient == BRUNO[1], "who has no password gets the link"
-
-
-def wait_for(portal: Portal, notice: str, count: int = 1) -> list[Any]:
-    """The mails of a notice, when so many are there: they are written after the answer."""
-    until = time.monotonic() + 10
-    while len(found := portal.house.outbox(notice)) < count and time.monotonic() < until:
-        time.sleep(0.01)
-    assert len(found) == count
-    return found
 
 
 def test_a_link_that_signs_in_ends_soon_and_with_its_person(known: Portal) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from pwdlib.hashers.argon2 import Argon2Hasher
-
 from mailgate.flows import inviting
+from mailgate.people import passwords
 from store import people
 from store.vocabulary import Notice
 from tests.house import ANA, SUPPORT, plain_mail
+from tests.unit.portal.accounts import fill
 from tests.unit.portal.conftest import Portal, words
 
 SECRET = "uma frase que eu lembro"
@@ -33,18 +33,22 @@ def _invited(portal: Portal) -> str:
     return _path(portal, "N17")
 
 
-def test_an_invitation_is_spent_by_the_post_that_saves_name_and_password(portal: Portal) -> None:
+def test_an_invitation_is_spent_by_the_post_that_saves_name_and_password(portal: Portal, quick: None) -> None:
     link = _invited(portal)
     browser, before = portal.visit(), portal.state()
     assert ANA[1] in words(browser.get(link).text)
-    short = browser.post(link, data={"name": "Ana", "password": "curta", "again": "curta"})
-    differ = browser.post(link, data={"name": "Ana", "password": SECRET, "again": SECRET + "!"})
-    assert (short.status_code, differ.status_code, portal.state()) == (422, 422, before)
-    done = browser.post(link, data={"name": "Ana Maria Souza", "password": SECRET, "again": SECRET})
-    assert done.status_code == 200
+    short = fill(browser, link, name="Ana", password="curta", again="curta")
+    own = fill(browser, link, name="Ana Maria", password="anamaria99", again="anamaria99")
+    differ = fill(browser, link, name="Ana", password=SECRET, again=SECRET + "!")
+    robot = browser.post(link, data={"name": "Ana", "password": SECRET, "again": SECRET})
+    assert [one.status_code for one in (short, own, differ, robot)] == [422, 422, 422, 403]
+    assert portal.state() == before
+    done = fill(browser, link, name="Ana Maria Souza", password=SECRET, again=SECRET)
+    assert (done.status_code, done.headers["location"]) == (303, "/profile/start")
+    assert "Boas-vindas, Ana" in words(browser.get("/profile/start").text)
     ana = _ana(portal)
     assert (ana.name, ana.verified_at is not None) == ("Ana Maria Souza", True)  # type: ignore[attr-defined]
-    assert Argon2Hasher().verify(SECRET, ana.password)  # type: ignore[attr-defined]
+    assert passwords.matches(SECRET, ana.password)  # type: ignore[attr-defined]
     assert browser.post(link, data={"password": SECRET, "again": SECRET}).status_code == 410
     assert browser.get(link).status_code == 410
 
