@@ -18,6 +18,7 @@ SECRET, OTHER = "uma frase que eu lembro", "outra frase bem comprida"
 
 def with_ana(portal: Portal, password: str | None = SECRET) -> Portal:
     portal.house.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
+    change(portal, preferences={"started": True})
     if password is not None:
         change(portal, password=passwords.hashed(password))
     return portal

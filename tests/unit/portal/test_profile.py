@@ -329,6 +329,7 @@ def test_devices_are_listed_and_ended_one_by_one_and_all_at_once(known: Portal) 
 
 
 def test_the_first_steps_are_shown_once(told: Portal) -> None:
+    change(told, preferences={})
     browser = told.visit()
     assert sign_in(browser).headers["location"] == "/profile/start"
     before = told.state()
@@ -345,7 +346,7 @@ def test_the_first_steps_are_shown_once(told: Portal) -> None:
 
 
 def test_who_administers_contacts_is_shown_where(known: Portal) -> None:
-    change(known, role="master")
+    change(known, role="master", preferences={})
     browser = known.signed_in()
     page = browser.get("/profile/start").text
     assert "Incluir contatos" in words(page)
