@@ -70,15 +70,24 @@ def find(
 
 _NAMES = ("id", "slug", "title", "language", "section", "labels", "keywords", "terms", "minutes", "updated_at")
 _COLUMNS = ", ".join(f"a.{name}" for name in _NAMES)
+#: The best are found first, by id; only then their rows are read, whose long texts would go through the sorting too.
+#: What is not published is not in the index.
 _FIND_SQLITE = f"""
-    SELECT {_COLUMNS} FROM article_search JOIN article a ON a.id = article_search.rowid
-    WHERE article_search MATCH :asked AND a.published AND a.visibility IN :visible
-    ORDER BY bm25(article_search, 8.0, 1.0), a.position, a.id LIMIT :most
+    SELECT {_COLUMNS} FROM (
+        SELECT a.id AS id, bm25(article_search, 8.0, 1.0) AS score, a.position AS position
+        FROM article_search JOIN article a ON a.id = article_search.rowid
+        WHERE article_search MATCH :asked AND a.visibility IN :visible
+        ORDER BY 2, 3, 1 LIMIT :most
+    ) found JOIN article a ON a.id = found.id ORDER BY found.score, found.position, found.id
 """  # noqa: S608
 _FIND_POSTGRES = f"""
-    SELECT {_COLUMNS} FROM article_search s JOIN article a ON a.id = s.article_id
-    WHERE s.terms @@ CAST(:asked AS tsquery) AND a.published AND a.visibility IN :visible
-    ORDER BY ts_rank('{{0, 0, 0.125, 1.0}}', s.terms, CAST(:asked AS tsquery), 1) DESC, a.position, a.id LIMIT :most
+    SELECT {_COLUMNS} FROM (
+        SELECT a.id AS id, ts_rank('{{0, 0, 0.125, 1.0}}', s.terms, CAST(:asked AS tsquery), 1) AS score,
+            a.position AS position
+        FROM article_search s JOIN article a ON a.id = s.article_id
+        WHERE s.terms @@ CAST(:asked AS tsquery) AND a.visibility IN :visible
+        ORDER BY 2 DESC, 3, 1 LIMIT :most
+    ) found JOIN article a ON a.id = found.id ORDER BY found.score DESC, found.position, found.id
 """  # noqa: S608
 
 
