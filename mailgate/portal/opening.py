@@ -155,7 +155,10 @@ async def send(request: Request) -> Response:
 def _sender(desk: Desk, request: Request) -> Page:
     with desk.site.writer.database.read() as connection:
         page = _page_of(desk, request, connection)
-    wait = desk.guests.wait(peer(request), desk.site.clock()) if page.visitor is None else 0
+    wait = 0
+    if page.visitor is None:
+        near, now = peer(request), desk.site.clock()
+        wait = desk.guests.wait(near, now) or desk.by_link.count(f"guest {near}", now)
     if wait:
         raise HTTPException(429, headers={"Retry-After": str(wait)})
     return page

@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
+from mailgate.decide.decide import decide
 from mailgate.decide.files import facts_of
 from mailgate.errors import NotAllowed, TooMany
 from mailgate.flows import opening
+from mailgate.flows.customer import comment
 from mailgate.flows.opening import OwnAddress, Wanted, open_as_guest, open_as_member, vouch
+from mailgate.flows.recall import facts_of as facts_of_record
+from mailgate.i18n import Translations
 from mailgate.mail.attachments import of_bytes
-from store import people, tickets
+from mailgate.notify import explained
+from mailgate.resources import data_folder
+from store import happenings, people, tickets
 from store.vocabulary import Channel
 from tests.conftest import SettableClock
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, House, close_site, make_site, plain_mail, png
@@ -230,3 +236,33 @@ def test_who_may_not_open(make_house: Callable[..., House]) -> None:
         with pytest.raises(OwnAddress):
             open_as_guest(house.site, ours, "", wanted)
     assert opening.MOST_FOLLOWERS >= 1
+
+
+def test_an_answer_on_the_page_of_the_link_proves_the_ticket_not_the_words(make_house: Callable[..., House]) -> None:
+    house = make_house()
+    done = open_as_guest(house.site, ANA[1], "x", Wanted("Dúvida", TEXT, "suporte"))
+    comment(house.site, done.ticket_id, contact(house).id, "Não fui eu que escrevi isto.")
+    assert house.ticket(done.key).verified
+    with house.site.writer.database.read() as connection:
+        assert [c.verified for c in tickets.comments(connection, done.ticket_id)] == [False, True]
+
+
+def test_the_record_says_what_was_chosen_and_decides_the_same_again(make_house: Callable[..., House]) -> None:
+    house = make_house(preset="zetti")
+    ana, _, north, _ = network(house)
+    known(house, CARMEN)
+    fields = (("contato", "(11) 91234-5678"),)
+    wanted = Wanted(
+        "Caixa", TEXT, "pdv-orcamento", "suporte", fields, "branches", (north,), ((CARMEN[1], True),), language="es"
+    )
+    done = open_as_member(house.site, ana, wanted)
+    with house.site.writer.database.read() as connection:
+        record = json.loads(happenings.of_ticket(connection, done.ticket_id)[0].record)
+    assert record["facts"]["action"]["filed"]["fields"] == [list(pair) for pair in fields]
+    again = decide(facts_of_record(record), house.site.book())
+    assert [type(a).__name__ for a in again.actions] == [a["action"] for a in record["decision"]["actions"]]
+    speaker = Translations.load(data_folder("templates") / "translations").translator("pt-BR")
+    lines = [line.text for line in explained._filed(record["facts"], speaker)]
+    assert lines == [
+        "  no formulário: tópico suporte; campos contato: (11) 91234-5678; visibilidade branches; arquivos –"
+    ]
