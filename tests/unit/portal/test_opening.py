@@ -19,7 +19,11 @@ from mailgate.yamltypes import Rate
 from store import people, tickets
 from store.vocabulary import Channel
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail, png
+from tests.portal.browsing import MOST_BYTES
+from tests.unit.knowledge.test_assistant import Model, drips, model, says
 from tests.unit.portal.conftest import Portal, words
+
+__all__ = ["model"]
 
 TEXT = "A tela mostra o erro 42 quando emito a nota."
 
@@ -453,13 +457,23 @@ ARTICLE = "---\ntitle: Erro 42 ao emitir nota fiscal\n---\nO erro 42 na nota som
 
 
 @pytest.fixture
-def library(make_portal: Callable[..., Portal], tmp_path: Path) -> Portal:
-    folder = tmp_path / "knowledge"
-    folder.mkdir()
-    (folder / "erro-42.md").write_text(ARTICLE, encoding="utf-8")
-    portal = make_portal(knowledge={"folder": str(folder)})
-    import_folder(portal.house.site)
-    return portal
+def make_library(make_portal: Callable[..., Portal], tmp_path: Path) -> Callable[..., Portal]:
+    """A portal whose company has an article about error 42."""
+
+    def make(**settings: Any) -> Portal:
+        folder = tmp_path / "knowledge"
+        folder.mkdir()
+        (folder / "erro-42.md").write_text(ARTICLE, encoding="utf-8")
+        portal = make_portal(knowledge={"folder": str(folder)}, **settings)
+        import_folder(portal.house.site)
+        return portal
+
+    return make
+
+
+@pytest.fixture
+def library(make_library: Callable[..., Portal]) -> Portal:
+    return make_library()
 
 
 def test_articles_are_offered_before_it_is_opened(library: Portal) -> None:
@@ -489,3 +503,48 @@ def test_strangers_are_offered_what_strangers_may_read(library: Portal) -> None:
     asked = browser.post("/new", data=form)
     assert "Isto resolveu?" in words(asked.text)
     assert browser.post("/new", data={**form, **hidden(asked.text)}).headers["location"] == "/new/SUP-1"
+
+
+def test_the_assistants_answer_is_text_and_never_in_the_way(make_library: Callable[..., Portal], model: Model) -> None:
+    """R033: a company that set an endpoint up; what it says is a stranger's text, and where it is silent we go on."""
+    library = make_library(assistant={"url": model.url, "model": "pequeno", "timeout": "1s"})
+    contact(library)
+    browser = library.signed_in()
+    more = {
+        "subject": "Erro 42 na nota fiscal",
+        "text": "Aparece o erro 42 ao emitir a nota.",
+        "phone": "(11) 98765-4321",
+    }
+    model.act = says("Renove o certificado. <img src=x onerror=alert(1)>")
+    asked = browser.post("/new", data=filled(browser, **more))
+    assert "Renove o certificado. &lt;img src=x onerror=alert(1)&gt;" in asked.text
+    assert "Resposta automática" in words(asked.text)
+    told = str(model.asked)
+    assert "Aparece o erro 42" in told
+    assert ANA[0] not in told
+    assert ANA[1] not in told
+    assert "98765" not in told
+    model.act = drips
+    asked = browser.post("/new", data=filled(browser, **more))
+    assert "Isto resolveu?" in words(asked.text), "the articles stand alone"
+    assert "Resposta automática" not in words(asked.text)
+    assert browser.post("/new", data={**hidden(asked.text), **more}).status_code == 303
+
+
+def test_whoever_asks_too_often_goes_on_without(make_library: Callable[..., Portal]) -> None:
+    library = make_library(bounds=PortalLimits(helped=(Rate(1, timedelta(hours=1)),)))
+    contact(library)
+    browser = library.signed_in()
+    more = {"subject": "Erro 42 na nota fiscal", "text": "Aparece o erro 42 ao emitir a nota."}
+    assert [browser.post("/new", data=filled(browser, **more)).status_code for _ in range(2)] == [200, 303]
+
+
+def test_the_form_with_everything_on_it_is_light(make_library: Callable[..., Portal]) -> None:
+    library = make_library(preset="zetti")
+    own = organisation(library, "Farmácia Vida", branches=6)
+    contact(library, branch_id=own[1])
+    contact(library, CARMEN)
+    browser = library.signed_in()
+    page = browser.get("/new?department=pdv-orcamento&topic=reportar_falha")
+    parts = set(re.findall(r'(?:href|src)="(/static/[^"]+\.(?:css|js))"', page.text))
+    assert len(page.content) + sum(len(browser.get(part).content) for part in parts) < MOST_BYTES
