@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 def open_database(settings: Settings, *, migrate: bool) -> Database:
     """The database of the settings, at this program's schema; a new gateway's is made by whoever comes first."""
+    if (settings.data / "restoring").exists():
+        raise Busy("a restore was begun here and has not ended: run `mailgate restore` again")
     database = Database(settings.database_url)
     is_new = database.path is not None and not database.path.exists()
     if migrate or is_new or schema.current(database) is None:

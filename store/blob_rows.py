@@ -1,10 +1,12 @@
-"""Which blobs are named by a row."""
+"""Which blobs are named by a row, and when one may be deleted."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Connection, select
 
-from store.tables import ARTICLE_FILE, ATTACHMENT, JOURNAL, OUTBOX
+from store.tables import ARTICLE_FILE, ATTACHMENT, JOURNAL, LEASE, OUTBOX
 from store.vocabulary import OutboxState, Outcome
 
 
@@ -17,3 +19,18 @@ def is_orphan(connection: Connection, sha256: str) -> bool:
     out = select(OUTBOX.c.id).where(OUTBOX.c.rendered_sha256 == sha256, OUTBOX.c.state.in_(kept)).limit(1)
     shown = select(ARTICLE_FILE.c.sha256).where(ARTICLE_FILE.c.sha256 == sha256).limit(1)
     return all(connection.execute(query).first() is None for query in (pending, named, raw, out, shown))
+
+
+#: Who copies the blobs holds this lease; as long as it holds, none is deleted.
+COPYING = "backup"
+
+
+def is_being_copied(connection: Connection, now: datetime) -> bool:
+    """Whether a backup is under way: its blobs must stay until it has them, named by a row or not."""
+    held = select(LEASE.c.until).where(LEASE.c.name == COPYING, LEASE.c.until > now)
+    return connection.execute(held).first() is not None
+
+
+def may_be_deleted(connection: Connection, sha256: str, now: datetime) -> bool:
+    """Whether nobody needs this blob, no row and no backup."""
+    return is_orphan(connection, sha256) and not is_being_copied(connection, now)

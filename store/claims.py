@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, update
 
 from store import fast
 from store.errors import LostLease
@@ -67,3 +67,9 @@ def take_lease(connection: Connection, name: str, owner: str, now: datetime, unt
     fence: int = row.fence if row.owner == owner else row.fence + 1
     connection.execute(update(LEASE).where(LEASE.c.name == name).values(owner=owner, fence=fence, until=until))
     return fence
+
+
+def give_up_lease(connection: Connection, name: str, owner: str | None) -> None:
+    """End the named lease, if it is still this owner's; None: whosever it is."""
+    theirs = [] if owner is None else [LEASE.c.owner == owner]
+    connection.execute(delete(LEASE).where(LEASE.c.name == name, *theirs))

@@ -52,22 +52,23 @@ def current(database: Database) -> str | None:
     return found
 
 
-def migrate(database: Database) -> tuple[str | None, str]:
+def migrate(database: Database, upto: str = "") -> tuple[str | None, str]:
     """Upgrade to the newest schema; (revision before, revision after). Idempotent.
 
+    upto: stop at this revision, for what an earlier program wrote and is put back.
     Raises StoreTooNew (nothing is touched), StoreBusy, StoreUnavailable.
     """
     if database.path is not None and not database.path.exists():
         with database.write() as connection:  # makes the file, so that a reader can open it
             connection.execute(text("SELECT 1"))
         database.path.chmod(0o600)
-    before = current(database)
-    if before != newest():
+    before, wanted = current(database), upto or newest()
+    if before != wanted:
         from alembic import command
 
         with database.write() as connection:
             if connection.dialect.name == "postgresql":
                 # Two nodes that start together: the second waits here and then finds nothing to do.
                 connection.execute(text("SELECT pg_advisory_xact_lock(6245001)"))
-            command.upgrade(_config(connection), "head")
-    return before, newest()
+            command.upgrade(_config(connection), wanted)
+    return before, wanted

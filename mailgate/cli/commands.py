@@ -14,6 +14,7 @@ from mailgate.cli import (
     dkim,
     explain,
     inviting,
+    keeping,
     knowledge,
     mail,
     notice,
@@ -32,17 +33,17 @@ HELP = """mailgate turns mail into tickets and answers into mail.
 
 Start with `mailgate init`, then `mailgate check`, then `mailgate serve`; or try it all with `mailgate demo`.
 """
-_SETTING_UP, _MAIL, _PEOPLE = "Set up and run", "Mail", "Tickets and people"
+_SETTING_UP, _MAIL, _PEOPLE, _KEEPING = "Set up and run", "Mail", "Tickets and people", "Keep and erase"
 _PANELS = {
     "init": _SETTING_UP, "check": _SETTING_UP, "serve": _SETTING_UP, "doctor": _SETTING_UP, "migrate": _SETTING_UP,
     "demo": _SETTING_UP, "parse": _MAIL, "ingest": _MAIL, "export": _MAIL, "explain": _MAIL, "stats": _PEOPLE,
-    "timeline": _MAIL,
+    "timeline": _MAIL, "backup": _KEEPING, "restore": _KEEPING, "verify": _KEEPING,
 }  # fmt: skip
 
 app = typer.Typer(
     help=HELP, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
 )
-for group in (admin.app, serve.app, mail.app, explain.app, stats.app, timeline.app):
+for group in (admin.app, serve.app, mail.app, explain.app, stats.app, timeline.app, keeping.app):
     for command in group.registered_commands:
         name = str(command.name or getattr(command.callback, "__name__", ""))
         command.rich_help_panel = _PANELS.get(name, "More")

@@ -375,9 +375,10 @@ class Node:
     def _sweep_blobs(self) -> None:
         """Blobs that no row names, a day after they were made."""
         site = self._house.site
-        old = site.clock().timestamp() - 86400
+        now = site.clock()
+        old = now.timestamp() - 86400
         for sha256, made_at in site.blobs.all():
-            if made_at < old and site.writer.call(partial(blob_rows.is_orphan, sha256=sha256)):
+            if made_at < old and site.writer.call(partial(blob_rows.may_be_deleted, sha256=sha256, now=now)):
                 site.blobs.delete(sha256)
 
     def _sweep_failed(self, name: str, error: Exception) -> None:

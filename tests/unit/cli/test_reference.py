@@ -18,7 +18,8 @@ OWED = """init; check; serve; ingest; parse; export; explain; doctor; migrate; d
 ticket list; ticket show; ticket open; ticket reply; ticket note; ticket assign; ticket set;
 contact add; contact list; contact show; agent add; agent list; agent show; agent password;
 organisation add; organisation list; organisation show;
-held list; held show; held retry; held release; held drop; outbox list; outbox show; outbox retry; outbox drop"""
+held list; held show; held retry; held release; held drop; outbox list; outbox show; outbox retry; outbox drop;
+backup; restore; verify"""
 
 
 def test_the_commands_that_are_owed() -> None:
