@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, text, update
 
 from store import search
-from store.tables import ARTICLE, ARTICLE_FILE, ARTICLE_VERSION
+from store.tables import ARTICLE, ARTICLE_FILE, ARTICLE_VERSION, is_sqlite
 
 _LISTED = (
     ARTICLE.c.id, ARTICLE.c.slug, ARTICLE.c.title, ARTICLE.c.language, ARTICLE.c.section, ARTICLE.c.position,
@@ -16,12 +16,20 @@ _LISTED = (
 )  # fmt: skip
 
 
-def known(connection: Connection) -> dict[str, Row[Any]]:
-    """What an import compares every article with, by slug."""
+def known(connection: Connection, slugs: Sequence[str] | None = None) -> dict[str, Row[Any]]:
+    """What an import compares articles with, by slug: every one, or those of `slugs`."""
     c = ARTICLE.c
     query = select(c.slug, c.id, c.path, c.digest, c.signature, c.version, c.updated_at, c.published)
+    if slugs is not None:
+        query = query.where(c.slug.in_(slugs))
     found: Any = connection.execute(query).all()
     return {row.slug: row for row in found}
+
+
+def alone(connection: Connection) -> None:
+    """Let no other node import until this transaction ends; SQLite has its one writer anyway."""
+    if not is_sqlite(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(6245002)"))
 
 
 def put(

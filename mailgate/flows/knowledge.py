@@ -94,7 +94,7 @@ def import_folder(site: Site) -> Imported:
         known = articles.known(connection)
     counts = {"added": 0, "changed": 0, "unchanged": 0}
     doubts: list[Mistake] = []
-    waiting: list[tuple[Ready, str, Row[Any] | None]] = []
+    waiting: list[tuple[Ready, str]] = []
     for one in found.articles:
         row = known.get(one.slug)
         signature = folder.signature(found, files, one)
@@ -109,7 +109,7 @@ def import_folder(site: Site) -> Imported:
         doubts += ready.doubts
         same = row is not None and row.published and row.digest == ready.digest
         counts["added" if row is None else "unchanged" if same else "changed"] += 1
-        waiting.append((ready, signature, row))
+        waiting.append((ready, signature))
         if len(waiting) >= _AT_ONCE:
             _write(site, waiting)
             waiting = []
@@ -122,18 +122,21 @@ def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
     return sorted(mistakes, key=lambda one: (one.file, one.line, one.column))
 
 
-def _write(site: Site, ready: Sequence[tuple[Ready, str, Row[Any] | None]]) -> None:
+def _write(site: Site, ready: Sequence[tuple[Ready, str]]) -> None:
     """Files first, so that a row without its blob never exists; then all of these in one transaction."""
-    for one, _, _ in ready:
+    for one, _ in ready:
         for file in one.files:
             site.blobs.put(file.content, file.sha256)
     if ready:
         site.writer.call(partial(_put_all, site=site, ready=ready))
 
 
-def _put_all(connection: Connection, site: Site, ready: Sequence[tuple[Ready, str, Row[Any] | None]]) -> None:
-    for one, signature, known in ready:
-        _put(connection, site, one, signature, known)
+def _put_all(connection: Connection, site: Site, ready: Sequence[tuple[Ready, str]]) -> None:
+    """Write these articles as they follow on what is there now: another node may have read the folder meanwhile."""
+    articles.alone(connection)
+    known = articles.known(connection, [one.article.slug for one, _ in ready])
+    for one, signature in ready:
+        _put(connection, site, one, signature, known.get(one.article.slug))
 
 
 def _put(connection: Connection, site: Site, ready: Ready, signature: str, known: Row[Any] | None) -> None:

@@ -174,6 +174,19 @@ def test_a_missing_folder_changes_nothing(folder: Path, story: Story, make_story
     assert found(story, "boleto")
 
 
+def test_another_node_that_read_the_folder_meanwhile(
+    folder: Path, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_folder(story.site)
+    now = articles.known
+    monkeypatch.setattr(
+        articles, "known", lambda connection, slugs=None: {} if slugs is None else now(connection, slugs)
+    )
+    import_folder(story.site)
+    assert story.count(ARTICLE) == 5
+    assert story.count(ARTICLE_VERSION) == 5
+
+
 def test_the_watch_imports_when_something_changed(folder: Path, story: Story) -> None:
     watch = Watch(story.site)
     first = watch.sweep()
