@@ -102,6 +102,7 @@ TITLES = {
     6125: "Verifying the name of a TLS server",
     6152: "SMTP: 8-bit MIME transport",
     6154: "IMAP: special-use mailboxes",
+    6177: "IPv6 address assignment to end sites",
     6265: "HTTP state management (cookies)",
     6266: "Content-Disposition in HTTP",
     6376: "DomainKeys Identified Mail (DKIM) signatures",
