@@ -156,6 +156,7 @@ TITLES = {
     8617: "Authenticated Received Chain (ARC)",
     8620: "JMAP",
     9051: "IMAP4rev2",
+    9106: "Argon2 memory-hard function",
     9110: "HTTP semantics",
     9111: "HTTP caching",
     9112: "HTTP/1.1",
