@@ -66,6 +66,13 @@ def revoke(connection: Connection, ticket_id: int, now: datetime) -> int:
     ).rowcount
 
 
+def revoke_of(connection: Connection, ticket_id: int, contact_id: int, now: datetime) -> int:
+    """Revoke the links of one contact to a ticket; how many."""
+    c = ACCESS_LINK.c
+    own = update(ACCESS_LINK).where(c.ticket_id == ticket_id, c.contact_id == contact_id, c.revoked_at.is_(None))
+    return connection.execute(own.values(revoked_at=now)).rowcount
+
+
 def add_one_use(connection: Connection, row: dict[str, Any]) -> None:
     """Insert a one-use link."""
     fast.add(connection, ONE_USE, [row])

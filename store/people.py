@@ -270,6 +270,13 @@ def add_participant(
     return fast.insert(connection, PARTICIPANT, [row], or_nothing=True) == 1
 
 
+def remove_participant(connection: Connection, ticket_id: int, contact_id: int) -> bool:
+    """Let a contact follow a ticket no more; whether he did."""
+    c = PARTICIPANT.c
+    gone = delete(PARTICIPANT).where(c.ticket_id == ticket_id, c.contact_id == contact_id)
+    return connection.execute(gone).rowcount == 1
+
+
 def change_participant(connection: Connection, ticket_id: int, contact_id: int, **values: Any) -> bool:
     """Change how a contact follows a ticket; whether he does."""
     c = PARTICIPANT.c

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from mailgate.decide.agentact import by_agent
 from mailgate.decide.author import who
-from mailgate.decide.common import agent_answers, decision_of, said, status_after
+from mailgate.decide.common import decision_of, said, status_after
+from mailgate.decide.customeract import changes
 from mailgate.decide.decision import (
     Action,
     AddParticipant,
-    Assign,
     AuthorFinding,
     Decision,
-    Intent,
     OpenTicket,
     Remark,
     SetField,
@@ -24,9 +24,9 @@ from mailgate.decide.facts import ActionFacts, Facts, TicketFacts
 from mailgate.decide.filing import file_ticket, vouched
 from mailgate.decide.followup import after_closing
 from mailgate.decide.moving import situation
-from mailgate.decide.obey import obey
-from mailgate.decide.ruling import Book, Ruling, rule
+from mailgate.decide.ruling import Book, rule
 from mailgate.decide.thanking import kept, thanked
+from mailgate.decide.thread import may_write
 from store.vocabulary import CommentKind, Outcome, Role
 
 #: How long an answer to the survey can be changed, from the first one on.
@@ -49,6 +49,11 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
         if action.verb == "vouch":
             stands = vouched(author, ticket, words=True)
             return decision_of(facts, Outcome.COMMAND, "", thread.why, thread, author, actions=stands)
+        if action.verb == "change":
+            return changes(facts, action, author, thread)
+        may, why = may_write(facts, author, ticket, book.scopes)
+        if not may:
+            return decision_of(facts, Outcome.COMMAND, "cancelled", f"{author.address} {why}", thread, author)
         if action.verb == "finalize":
             return _customer_finalizes(facts, action, author, ticket, thread, book)
         thanks = thanked(facts, author, ticket, book)
@@ -66,27 +71,7 @@ def by_person(facts: Facts, action: ActionFacts, book: Book) -> Decision:
         return decision_of(
             facts, Outcome.COMMENTED, "", thread.why, thread, author, rules=ruling.outcomes, actions=actions
         )
-    if action.verb == "assign" and action.agent_id is not None:
-        return decision_of(
-            facts, Outcome.COMMAND, "", thread.why, thread, author, actions=(Assign(action.agent_id, author.name),)
-        )
-    if action.verb == "change":
-        return _changes(facts, action, author, ticket, thread, book)
-    kind = {"note": "note"}.get(action.verb, "answer")
-    intent = Intent(kind, action.text, action.status)
-    return agent_answers(facts, author, thread, intent, Ruling(), book)
-
-
-def _changes(
-    facts: Facts, action: ActionFacts, author: AuthorFinding, ticket: TicketFacts, thread: ThreadChoice, book: Book
-) -> Decision:
-    """What an agent sets at once, all of it or nothing."""
-    intent = Intent("note", "", action.status, orders=action.orders)
-    obeyed = obey(facts, intent, ticket, book)
-    if obeyed.problem:
-        why = f"this cannot be done: {obeyed.problem.partition(':')[2]}"
-        return decision_of(facts, Outcome.COMMAND, "cancelled", why, thread, author, intent=intent)
-    return agent_answers(facts, author, thread, intent, Ruling(), book, obeyed)
+    return by_agent(facts, action, author, thread, book)
 
 
 def _lets_follow(facts: Facts, action: ActionFacts, author: AuthorFinding, thread: ThreadChoice) -> Decision:

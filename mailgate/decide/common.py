@@ -69,7 +69,8 @@ def agent_answers(
     text = f"{intent.text.rstrip()}\n\n{obeyed.extra_text}".strip("\n") if obeyed.extra_text else intent.text
     actions: list[Action] = []
     outcomes = received.outcomes
-    says_something = bool(text.strip()) or (facts.mail is not None and bool(facts.mail.attachment_names))
+    brought = facts.mail.attachment_names if facts.mail is not None else facts.action and facts.action.attached
+    says_something = bool(text.strip()) or bool(brought)
     public = says_something and intent.kind != "note"
     if says_something:
         kind = CommentKind.COMMENT if public else CommentKind.NOTE

@@ -334,6 +334,14 @@ class StopTelling:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveParticipant:
+    """A participant no longer follows the ticket."""
+
+    contact_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskData:
     """Ask the requester for these fields of the topic's form, by key. again: an answer brought some of them."""
 
@@ -394,6 +402,7 @@ Action = (
     | Tell
     | AskRating
     | StopTelling
+    | RemoveParticipant
 )
 
 

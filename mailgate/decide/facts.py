@@ -224,8 +224,10 @@ class ActionFacts:
     """What a person asked for on a page or at a terminal, already allowed to name this ticket.
 
     verb: comment | finalize | reply | note | set_status | assign | change | participant | open | vouch | confirm |
-    rate. proof: how we know him. orders: what `change` does, or whom `participant` lets follow. department, topic,
-    priority: of what `open` opens, where the person names them. filed: the rest of what a customer chose.
+    rate. proof: how we know him; `link` is one that can be passed on. orders: what `change`, or an agent's answer, does
+    besides, or whom `participant` lets follow. seen: the ticket's version that the page showed, None: whatever it was.
+    attached: files that come with it. department, topic, priority: of what `open` opens, where the person names them.
+    filed: the rest of what a customer chose.
     """
 
     verb: str
@@ -246,6 +248,8 @@ class ActionFacts:
     topic: str = ""
     priority: str = ""
     filed: Filed | None = None
+    seen: int | None = None
+    attached: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,20 +61,33 @@ def _allowed(
         return False, "is a contact who was switched off"
     if candidate.how == "reply_identity" and identity is not None and identity.role is not Role.CUSTOMER:
         return False, "is not an agent, and the reply address was made for one"
+    standing = _standing(facts, author, ticket, scopes, holds_identity=candidate.how == "reply_identity")
+    return may_comment(standing, verified=author.verified, proof_needed=True)
+
+
+def may_write(facts: Facts, author: AuthorFinding, ticket: TicketFacts, scopes: Scopes) -> tuple[bool, str]:
+    """Whether a customer's person may write on a ticket's page, with the reason: as by a mail that names the ticket."""
+    standing = _standing(facts, author, ticket, scopes, holds_identity=False)
+    return may_comment(standing, verified=author.verified, proof_needed=True)
+
+
+def _standing(
+    facts: Facts, author: AuthorFinding, ticket: TicketFacts, scopes: Scopes, *, holds_identity: bool
+) -> Standing:
+    sender = facts.sender
     follows = next((p for p in ticket.participants if p.address == author.address), None)
     wrote_as = {author.address, facts.mail.author.address if facts.mail and facts.mail.author else author.address}
     sees, why = may_see(viewer(sender), matter(ticket), scopes) if sender is not None else (False, "")
-    standing = Standing(
+    return Standing(
         is_requester=author.address == ticket.requester.address,
         is_participant=follows is not None,
-        holds_identity=candidate.how == "reply_identity",
+        holds_identity=holds_identity,
         wrote_with_it=not wrote_as.isdisjoint(ticket.addresses),
         sees_it=sees,
         may_answer=sender is not None and "answer" in permissions(sender.role, sender.may),
         only_follows=follows is not None and not follows.contributes,
         why=why,
     )
-    return may_comment(standing, verified=author.verified, proof_needed=True)
 
 
 def viewer(contact: ContactFacts) -> Viewer:

@@ -6,7 +6,7 @@ ticket are decided here, in the transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 from mailgate.decide.author import who
 from mailgate.decide.decide import decide
 from mailgate.decide.decision import Decision, Remark, ThreadChoice
-from mailgate.decide.facts import ActionFacts
+from mailgate.decide.facts import ActionFacts, News
 from mailgate.decide.filing import LIMIT
 from mailgate.errors import DataError, NotAllowed, TooMany
 from mailgate.flows.effects import Effects, Said
@@ -38,6 +38,15 @@ from store.vocabulary import Channel, CommentKind, Notice, Outcome, Role
 _READS_ONLY = "who only follows a ticket does not write in it"
 
 
+class Refused(NotAllowed):
+    """Nothing was done. problem: `<code>:<what>` as of `Intent.problem`, "" for none; news: what came meanwhile."""
+
+    def __init__(self, why: str, problem: str = "", news: tuple[News, ...] = ()) -> None:
+        super().__init__(why)
+        self.problem = problem
+        self.news = news
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """What became of an action: the ticket's key, the comment if any, how many notices were written."""
@@ -57,7 +66,10 @@ def comment(
     files: tuple[Attachment, ...] = (),
     via: str = "portal",
 ) -> Done:
-    """A customer's comment from the ticket's page. Raises DataError when ticket or contact are gone."""
+    """A customer's comment from the ticket's page. via: portal (signed in) or link.
+
+    Raises DataError when the ticket is gone, NotAllowed for who may not write on it.
+    """
 
     def work(connection: Connection) -> Done:
         contact = people.contact(connection, contact_id) if contact_id else None
@@ -136,6 +148,25 @@ def agent_action(
     return site.writer.call(work)
 
 
+def on_page(
+    site: Site, ticket_id: int, agent_id: int, action: ActionFacts, files: tuple[Attachment, ...] = ()
+) -> Done:  # fmt: skip
+    """What an agent does on the ticket's page: the same as by a mail with commands.
+
+    action: verb, text, status, orders, what he saw, and how he is known (portal, or link); who he is stands here.
+    Raises Refused with its problem, and DataError for a ticket that is gone.
+    """
+
+    def work(connection: Connection) -> Done:
+        agent = people.agent(connection, agent_id)
+        if agent is None or not agent.active:
+            raise NotAllowed("this is no agent of ours")
+        who_acts = replace(action, person_id=agent.id, name=agent.name, address=agent.address)
+        return act(connection, site, who_acts, ticket_id, None, files)
+
+    return site.writer.call(work)
+
+
 def open_ticket(
     site: Site,
     contact_address: str,
@@ -184,6 +215,7 @@ def act(
     for a customer's new ticket beyond the limit.
     """
     site = site.pinned()
+    action = replace(action, attached=len(files))
     facts = action_facts(connection, site, action, ticket_id, contact_id)
     if ticket_id is not None and not facts.tickets:
         raise DataError("this ticket is gone")
@@ -192,7 +224,9 @@ def act(
     decision = decide(facts, site.book())
     refused = _refusal(decision)
     if refused:
-        raise (TooMany if decision.reason == LIMIT else NotAllowed)(refused)
+        if decision.reason == LIMIT:
+            raise TooMany(refused)
+        raise Refused(refused, decision.intent.problem if decision.intent is not None else "", facts.news)
     said = Said(attachments=files)
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()

@@ -26,6 +26,7 @@ from mailgate.decide.decision import (
     RefuseCommand,
     RefuseFiles,
     Remark,
+    RemoveParticipant,
     Reply,
     Report,
     Resume,
@@ -154,6 +155,9 @@ class Effects:
                 self._connection, ticket["id"], ticket["requester_id"], action.contact_id, self._now
             ):  # fmt: skip
                 self._event("muted", self._decision.author.role, self._decision.author.address, {"by": action.by})
+        elif isinstance(action, RemoveParticipant):
+            if people.remove_participant(self._connection, self._ticket()["id"], action.contact_id):
+                self._event("participant_left", self._decision.author.role, self._decision.author.address, {})
         elif isinstance(action, Remark):
             self._event(action.kind, Role.SYSTEM, "", dict(action.data))
 
@@ -246,6 +250,8 @@ class Effects:
             data["verified"] = "no"
         if self._decision.author.via:
             data["via"] = self._decision.author.via
+        if self._decision.author.proof == "link":
+            data["proof"] = "link"
         if public:
             data["version"] = str(self._changes["version"])
         self._event("commented" if public else "noted", action.role, action.author_address, data)

@@ -19,7 +19,6 @@ from mailgate.decide.facts import (
     ActionFacts,
     AgentFacts,
     Bound,
-    BranchFacts,
     Candidate,
     ContactFacts,
     Counters,
@@ -27,12 +26,12 @@ from mailgate.decide.facts import (
     FileFacts,
     Forwarded,
     MailFacts,
-    News,
     ReturnedFacts,
     TicketFacts,
 )
 from mailgate.decide.files import brings
 from mailgate.decide.thread import choose
+from mailgate.flows.agentfacts import branches_for, news_since
 from mailgate.flows.batch import Batch, author_address, named_ids
 from mailgate.flows.leaks import leaked
 from mailgate.flows.peoplework import contact_facts
@@ -172,10 +171,10 @@ def _of_agents_mail(
     return replace(
         known,
         leaked=leaked(connection, site, message.reply, ticket_id),
-        news=_news(connection, known, ticket, agent) if ticket is not None else (),
+        news=news_since(connection, known, ticket, agent, _seen(known, ticket)) if ticket is not None else (),
         waiting=journal.held_answer(connection, agent.address, ticket_id) if ticket_id is not None else None,
         named=_named(connection, site, message.reply),
-        branches=_branches(connection, ticket) if ticket is not None else (),
+        branches=branches_for(connection, ticket) if ticket is not None else (),
         forwarded=Forwarded(passed.author, passed.subject, passed.text, passed.intro) if passed else None,
     )
 
@@ -188,32 +187,10 @@ def _rated_at(connection: Connection, button: Capability | None) -> datetime | N
     return tickets.rated_at(connection, found) if found is not None else None
 
 
-def _branches(connection: Connection, ticket: TicketFacts) -> tuple[BranchFacts, ...]:
-    """The branches that a ticket may be shared with: those of its organisation and of its network."""
-    organisations = people.colleagues(connection, ticket.organisation_id)
-    rows = people.branches(connection, organisations) if organisations else []
-    return tuple(BranchFacts(r.id, r.name, r.organisation, r.address) for r in rows if r.active)
-
-
-def _news(connection: Connection, known: Facts, ticket: TicketFacts, agent: AgentFacts) -> tuple[News, ...]:
-    """What others did since the notice whose reply address was used (its token holds the ticket's version)."""
+def _seen(known: Facts, ticket: TicketFacts) -> int | None:
+    """The ticket's version in the notice whose reply address was used: its token holds it."""
     seen = [c.identity.version for c in known.candidates if c.ticket_id == ticket.id and c.identity is not None]
-    if not seen or max(seen) >= ticket.version:
-        return ()
-    names = {a.address: a.name for a in known.agents}
-    names |= {c.address: c.name for c in (ticket.requester, *ticket.participants)}
-    found = []
-    for row in tickets.events_after(connection, ticket.id, max(seen)):
-        if row.actor == agent.address:
-            continue
-        said = row.data.get("to", "")
-        if row.kind == "commented":
-            comment = tickets.comment(connection, int(row.data["comment_id"]))
-            said = " ".join((comment.reply if comment is not None else "").split())[:200]
-        found.append(
-            News("comment" if row.kind == "commented" else "status", names.get(row.actor, row.actor), row.at, said)
-        )
-    return tuple(found)
+    return max(seen, default=None)
 
 
 def _named(connection: Connection, site: Site, text: str) -> tuple[TicketFacts, ...]:
@@ -234,7 +211,7 @@ def action_facts(
     agent = next((a for a in agents if action.role is Role.AGENT and a.id == action.person_id), None)
     sender = contact_facts(connection, contact) if contact is not None else None
     organisation, tier = _organisation(connection, sender, batch)
-    return Facts(
+    known = Facts(
         now=site.clock(),
         policy=site.policy,
         action=action,
@@ -248,6 +225,21 @@ def action_facts(
         rated_at=tickets.rated_at(connection, ticket_id) if action.verb == "rate" and ticket_id else None,
         department=site.addresses[0].department,
         topic=site.default_topic(),
+    )
+    return known if agent is None or not found else _of_agents_action(connection, site, known, action, found[0], agent)
+
+
+def _of_agents_action(
+    connection: Connection, site: Site, known: Facts, action: ActionFacts, ticket: TicketFacts, agent: AgentFacts
+) -> Facts:
+    """What an agent's orders may name, and what came since the page that he acts from."""
+    lines = "\n".join(f"#{one.verb} {one.argument}" for one in action.orders)
+    return replace(
+        known,
+        news=news_since(connection, known, ticket, agent, action.seen),
+        waiting=journal.held_answer(connection, agent.address, ticket.id),
+        named=_named(connection, site, f"{lines}\n{action.text}"),
+        branches=branches_for(connection, ticket),
     )
 
 
