@@ -13,6 +13,7 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Lar
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from store.queueindexes import QUEUE
 from store.vocabulary import (
     Category,
     Channel,
@@ -175,6 +176,7 @@ class Ticket(SQLModel, table=True):
         Index("ix_ticket_list", "status", "updated_at"),
         Index("ix_ticket_agent", "agent_id", "status"),
         Index("ix_ticket_due", "due_at"),
+        *QUEUE,
     )
     id: int = _id()
     number: int = Field(unique=True, sa_type=BigInteger)

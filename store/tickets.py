@@ -252,17 +252,18 @@ def attachments(connection: Connection, comment_ids: Sequence[int]) -> list[Row[
     return _ATTACHMENTS.all(connection, comment_ids=list(comment_ids))
 
 
-def attachment(connection: Connection, ticket_id: int, attachment_id: int) -> Row[Any] | None:
-    """One file, only if it is of that ticket and of a public comment."""
-    return connection.execute(
+def attachment(
+    connection: Connection, ticket_id: int, attachment_id: int, *, notes: bool = False
+) -> Row[Any] | None:  # fmt: skip
+    """One file, only if it is of that ticket and of a public comment; notes: or of a note."""
+    query = (
         select(ATTACHMENT)
         .select_from(ATTACHMENT.join(COMMENT, COMMENT.c.id == ATTACHMENT.c.comment_id))
-        .where(
-            ATTACHMENT.c.id == attachment_id,
-            ATTACHMENT.c.ticket_id == ticket_id,
-            COMMENT.c.kind == CommentKind.COMMENT,
-        )
-    ).first()
+        .where(ATTACHMENT.c.id == attachment_id, ATTACHMENT.c.ticket_id == ticket_id)
+    )
+    if not notes:
+        query = query.where(COMMENT.c.kind == CommentKind.COMMENT)
+    return connection.execute(query).first()
 
 
 def join(connection: Connection, ticket_id: int, into: int) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from mailgate.app import House
+    from mailgate.flows.holding import Word
 
 held = typer.Typer(help="Mails that wait for a person.", no_args_is_help=True)
 outbox = typer.Typer(help="Mails that wait to leave.", no_args_is_help=True)
@@ -41,7 +42,6 @@ AllOption = Annotated[bool, typer.Option("--all", help="All that `list` shows.")
 RawOption = Annotated[bool, typer.Option("--raw", help="The mail itself, byte by byte.")]
 
 _MOST = 100_000
-_DROPPED = "dropped by a person"
 
 
 # --- held ------------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ def held_retry(ids: IdsArgument = None, config: ConfigOption = None, every: AllO
 
     Example: mailgate held retry 6a1f0c
     """
-    _resume(config, ids, every, "")
+    _settle(config, ids, every, "retry", "to be decided again")
 
 
 @held.command("release")
@@ -129,7 +129,7 @@ def held_release(ids: IdsArgument = None, config: ConfigOption = None, every: Al
 
     Example: mailgate held release 6a1f0c
     """
-    _resume(config, ids, every, "released")
+    _settle(config, ids, every, "release", "released")
 
 
 @held.command("drop")
@@ -138,42 +138,15 @@ def held_drop(ids: IdsArgument = None, config: ConfigOption = None, every: AllOp
 
     Example: mailgate held drop 6a1f0c
     """
-    from store import journal
-    from store.vocabulary import Outcome
+    _settle(config, ids, every, "drop", "dropped")
+
+
+def _settle(config: Path | None, ids: list[str] | None, every: bool, word: Word, what: str) -> None:
+    from mailgate.flows import holding
 
     with house(config) as opened:
-
-        def work(connection: Connection) -> list[int]:
-            chosen = _held_ids(connection, ids, every)
-            for row_id in chosen:
-                journal.settle(
-                    connection, row_id, None, opened.site.clock(), outcome=str(Outcome.REJECTED), reason=_DROPPED
-                )
-            return chosen
-
-        _said(opened.site.writer.call(work), "dropped")
-
-
-def _resume(config: Path | None, ids: list[str] | None, every: bool, how: str) -> None:
-    from store import journal
-
-    with house(config) as opened:
-
-        def work(connection: Connection) -> list[int]:
-            chosen = _held_ids(connection, ids, every)
-            for row_id in chosen:
-                journal.resume(connection, row_id, opened.site.clock(), how)
-            return chosen
-
-        _said(opened.site.writer.call(work), "released" if how else "to be decided again")
-
-
-def _held_ids(connection: Connection, ids: list[str] | None, every: bool) -> list[int]:
-    """The held mails that are named, in the transaction that changes them: all of them or DataError."""
-    from store import journal
-
-    known = [row.id for row in journal.held(connection, _MOST)]
-    return _chosen(ids, every, known, "held mail")
+        done = holding.settle(opened.site, word, lambda known: _chosen(ids, every, known, "held mail"))
+        _said(done, what)
 
 
 def _chosen(ids: list[str] | None, every: bool, known: list[int], what: str) -> list[int]:

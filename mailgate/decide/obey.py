@@ -156,16 +156,25 @@ def _canned(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obe
     key = named(book.names.canned, one.argument)
     if key is None:
         return "what"
-    texts = book.names.canned[key]
-    text = texts.get(ticket.language) or texts.get(facts.policy.locale) or next(iter(texts.values()))
     agent = facts.agent.name if facts.agent is not None else ""
-    name = ticket.requester.name if "@" not in ticket.requester.name else ""
-    if not name:  # `Olá, {customer}!` to somebody whose name nobody knows is `Olá!`
-        text = text.replace(", {customer}", "").replace(" {customer}", "")
-    for mark, value in (("{customer}", name), ("{key}", ticket.key), ("{agent}", agent)):
-        text = text.replace(mark, value)
+    text = canned_text(
+        book.names.canned[key], ticket.language, facts.policy.locale, ticket.requester.name, ticket.key, agent
+    )  # fmt: skip
     done.extra_text = f"{done.extra_text}\n\n{text}".strip()
     return ""
+
+
+def canned_text(
+    texts: Mapping[str, str], language: str, locale: str, customer: str, key: str, agent: str
+) -> str:  # fmt: skip
+    """A prepared answer in the customer's language, with the names filled in."""
+    text = texts.get(language) or texts.get(locale) or next(iter(texts.values()))
+    name = customer if "@" not in customer else ""
+    if not name:  # `Olá, {customer}!` to somebody whose name nobody knows is `Olá!`
+        text = text.replace(", {customer}", "").replace(" {customer}", "")
+    for mark, value in (("{customer}", name), ("{key}", key), ("{agent}", agent)):
+        text = text.replace(mark, value)
+    return text
 
 
 def _spam(facts: Facts, one: Order, ticket: TicketFacts, book: Book, done: Obeyed) -> str:

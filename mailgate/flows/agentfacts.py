@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from typing import Any
+
+from sqlalchemy import Connection, Row
 
 from mailgate.decide.facts import AgentFacts, BranchFacts, Facts, News, TicketFacts
 from store import people, tickets
@@ -10,9 +12,15 @@ from store import people, tickets
 
 def branches_for(connection: Connection, ticket: TicketFacts) -> tuple[BranchFacts, ...]:
     """The branches that a ticket may be shared with: those of its organisation and of its network."""
-    organisations = people.colleagues(connection, ticket.organisation_id)
+    rows = branches_of(connection, ticket.organisation_id)
+    return tuple(BranchFacts(r.id, r.name, r.organisation, r.address) for r in rows)
+
+
+def branches_of(connection: Connection, organisation_id: int | None) -> list[Row[Any]]:
+    """The active branches of an organisation and its network."""
+    organisations = people.colleagues(connection, organisation_id)
     rows = people.branches(connection, organisations) if organisations else []
-    return tuple(BranchFacts(r.id, r.name, r.organisation, r.address) for r in rows if r.active)
+    return [row for row in rows if row.active]
 
 
 def news_since(

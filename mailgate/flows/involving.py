@@ -9,6 +9,7 @@ the history says so and whoever is added is told (N15). Only who signed in may: 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -21,8 +22,10 @@ from mailgate.flows.seeing import may_see_ticket
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise
 from mailgate.people.roles import LEADING, permissions
+from mailgate.people.visibility import Standing, may_comment
+from mailgate.tickets.guards import Situation
 from store import links, people, tickets
-from store.vocabulary import Channel, Role
+from store.vocabulary import Category, Channel, Role
 
 _Wish = Callable[[Connection, ContactFacts, Row[Any]], Order]
 
@@ -119,3 +122,55 @@ def _change(site: Site, ticket_id: int, contact_id: int, wish: _Wish) -> Done:
         return act(connection, site, action, ticket.id, contact.id)
 
     return site.writer.call(work)
+
+
+# --- what may be changed, for the page that offers it ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a customer's person may do on a ticket. rings: his bell. visibility: of a leader's own ticket, else ""."""
+
+    writes: bool = False
+    finalizes: bool = False
+    rings: bool = False
+    adds: bool = False
+    leaves: bool = False
+    shares: bool = False
+    visibility: str = ""
+
+
+def abilities(connection: Connection, site: Site, contact: Row[Any], ticket: Row[Any]) -> Abilities:
+    """The same rights that decide when it is done, read for showing. Reads only."""
+    person = contact_facts(connection, contact)
+    there = tickets.participants(connection, [ticket.id])
+    follows = next((one for one in there if one.contact_id == contact.id), None)
+    own = ticket.requester_id == contact.id
+    sees, _ = may_see_ticket(connection, site, contact.id, ticket)
+    may = permissions(person.role, person.may)
+    standing = Standing(
+        own, follows is not None, False, False, sees, "answer" in may,
+        follows is not None and not follows.contributes,
+    )  # fmt: skip
+    writes, _ = may_comment(standing, verified=True, proof_needed=True)
+    inside = sees and person.organisation_id is not None and person.role != "third_party"
+    hides = may_hide(person, ticket)
+    word = ticket.visibility or ("private" if site.book().scopes.managers_private else "public")
+    return Abilities(
+        writes=writes,
+        finalizes=writes and _may_finalize(site, contact, ticket),
+        rings=follows.told if follows is not None else own,
+        adds=inside and writes,
+        leaves=not own and follows is not None,
+        shares=inside and may_share(site, person),
+        visibility=("private" if word == "private" else "public") if hides else "",
+    )
+
+
+def _may_finalize(site: Site, contact: Row[Any], ticket: Row[Any]) -> bool:
+    now = Situation(
+        ticket.topic, ticket.department, ticket.priority, tuple(ticket.tags), ticket.agent_id is not None, True,
+        frozenset({"system", "requester" if contact.id == ticket.requester_id else "others"}),
+    )  # fmt: skip
+    way = site.book().workflow.transition(ticket.status, "customer.finalize", now)
+    return ticket.category != Category.CLOSED and way is not None and way.to is not None

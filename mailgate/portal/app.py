@@ -26,6 +26,7 @@ from mailgate.i18n import Translations
 from mailgate.portal import (
     access,
     account,
+    agentacts,
     confirmpages,
     filepages,
     home,
@@ -35,8 +36,10 @@ from mailgate.portal import (
     opening,
     organisation,
     profile,
+    queue,
     statistics,
     survey,
+    ticketacts,
     ticketpages,
 )
 from mailgate.portal.access import LinkExpired
@@ -118,8 +121,8 @@ def make_app(
 
 
 _PARTS = (
-    home, account, profile, access, ticketpages, filepages, confirmpages, survey, invitations, organisation, statistics,
-    knowledge, opening,
+    home, account, profile, access, ticketpages, ticketacts, agentacts, queue, filepages, confirmpages,
+    survey, invitations, organisation, statistics, knowledge, opening,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Files of public comments: only of a ticket this browser may see, and never as a page of ours.
+"""Files of comments: only of a ticket this browser may see, those of notes for agents, and never as a page of ours.
 
 Images that a browser can do no harm with are shown (their first bytes decide), everything else is saved.
 Sources: RFC 6266 §4 (Content-Disposition), RFC 8187 §3.2 (its file name).
@@ -40,7 +40,9 @@ def file(request: Request) -> Response:
     desk = desk_of(request)
     with desk.site.writer.database.read() as connection:
         admitted = admit(desk, connection, request)
-        row = tickets.attachment(connection, admitted.ticket.id, row_id(request))
+        row = tickets.attachment(
+            connection, admitted.ticket.id, row_id(request), notes=admitted.grant.agent_id is not None
+        )
     if row is None:
         raise HTTPException(404)
     try:

@@ -1,7 +1,8 @@
-"""The page of a ticket, the mail as it was sent, and the answer posted from the page."""
+"""The page of a ticket, the mail as it was sent and as it came, and a customer's answer posted from the page."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -14,71 +15,139 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from mailgate.companyfiles import AttachmentPolicy
+from mailgate.decide.facts import News
 from mailgate.errors import NotAllowed
 from mailgate.flows import customer
+from mailgate.flows.involving import Abilities, abilities
 from mailgate.portal import uploads
 from mailgate.portal.access import Admitted, admit
+from mailgate.portal.agentview import agent_desk
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
 from mailgate.portal.said import Gallery, as_sent
-from mailgate.portal.shield import FRAMING_POLICY, MAIL_POLICY
+from mailgate.portal.shield import FILE_POLICY, FRAMING_POLICY, MAIL_POLICY
 from mailgate.portal.views import Wish, ticket_page
-from store import links, tickets
+from store import involved, journal, links, people, tickets
 from store.vocabulary import CommentKind
 
 MOST_TEXT = 100_000
+#: Colleagues that may be chosen from a list; of a larger organisation the others are named by their address.
+MOST_COLLEAGUES = 100
+
+
+#: What was just done, as the address of the page says after a form: words of `page.done.…`.
+_DONE = frozenset(
+    {
+        "finished", "bell_on", "bell_off", "involved", "left", "shared", "private", "public", "unlinked", "done",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a form was not done. form: which one, "" for none. about: the name it is about. news: what came meanwhile."""
+
+    form: str
+    code: str
+    status: int
+    about: str = ""
+    news: tuple[News, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written into the answer's form, which is not lost. status: the one that an agent chose.
+
+    again: files came with it, which a browser without scripts forgets.
+    """
+
+    text: str = ""
+    status: str = ""
+    again: bool = False
 
 
 def ticket(request: Request) -> Response:
     """GET /tickets/{KEY}: the ticket with its whole conversation."""
     desk = desk_of(request)
     with desk.site.writer.database.read() as connection:
-        return _page(desk, request, connection, admit(desk, connection, request))
+        return page(desk, request, connection, admit(desk, connection, request))
 
 
-def _page(
+def page(
     desk: Desk,
     request: Request,
     connection: Connection,
     admitted: Admitted,
-    *,
-    status: int = 200,
-    text: str = "",
-    error: str = "",
-    error_about: str = "",
-    again: bool = False,
+    problem: Problem | None = None,
+    written: Written | None = None,
 ) -> HTMLResponse:
+    """The page of a ticket as this visitor may see it; after a form that was not done, with what was written."""
+    site, shown, grant = desk.site, admitted.ticket, admitted.grant
     translator = desk.translator(request, admitted.language)
     wanted = request.query_params.get("text", "")
-    wish = Wish(int(wanted) if wanted.isdecimal() and len(wanted) < 20 else 0, "all" in request.query_params)
-    view = ticket_page(
-        connection, desk.site, admitted.ticket, admitted.grant, translator.language, desk.pages.root, wish
+    wish = Wish(
+        int(wanted) if wanted.isdecimal() and len(wanted) < 19 else 0,
+        "all" in request.query_params,
+        admitted.visitor is not None,
     )
+    done = request.query_params.get("done", "")
+    agent = people.agent(connection, grant.agent_id) if grant.agent_id is not None else None
     return desk.page(
         request,
         "ticket.html",
-        status=status,
+        status=problem.status if problem is not None else 200,
         translator=translator,
         visitor=admitted.visitor,
-        here="requests",
-        ticket=view,
-        is_agent=admitted.grant.agent_id is not None,
+        here="queue" if agent is not None else "requests",
+        ticket=ticket_page(connection, site, shown, grant, translator.language, desk.pages.root, wish),
+        is_agent=agent is not None,
+        mine=_mine(connection, desk, admitted),
+        agents=agent_desk(connection, site, shown, agent, translator.language, acts=wish.signed_in) if agent else None,
         created="created" in request.query_params,
         vouched="vouched" in request.query_params,
-        to_vouch=not admitted.ticket.verified and admitted.grant.contact_id == admitted.ticket.requester_id,
-        form_token=desk.cookies.form_token(admitted.visit, admitted.grant.link_id),
-        form_number=desk.site.ids.new(),
-        text=text,
-        error=error,
-        error_about=error_about,
+        to_vouch=not shown.verified and grant.contact_id == shown.requester_id,
+        form_token=desk.cookies.form_token(admitted.visit, grant.link_id),
+        form_number=site.ids.new(),
+        problem=problem or Problem("", "", 200),
+        written=written or Written(),
+        done=done if done in _DONE else "",
         told_files=uploads.told(_policy(desk, admitted), translator, desk.limits.body_bytes),
-        again=again,
         most_text=MOST_TEXT,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What a customer's person may do here, and whom he may choose. by_link: not signed in."""
+
+    may: Abilities = field(default_factory=Abilities)
+    by_link: bool = True
+    is_contact: bool = False
+    colleagues: tuple[tuple[str, str], ...] = ()
+
+
+def _mine(connection: Connection, desk: Desk, admitted: Admitted) -> Mine:
+    contact = people.contact(connection, admitted.grant.contact_id) if admitted.grant.contact_id is not None else None
+    if contact is None:
+        return Mine()
+    may = abilities(connection, desk.site, contact, admitted.ticket)
+    if admitted.visitor is None:  # a link can be passed on: it reads, answers, finishes and has a bell
+        return Mine(Abilities(may.writes, may.finalizes, may.rings), True, True)
+    named: tuple[tuple[str, str], ...] = ()
+    if may.adds and contact.organisation_id is not None:
+        there = {p.contact_id for p in tickets.participants(connection, [admitted.ticket.id])}
+        there |= {admitted.ticket.requester_id, contact.id}
+        rows = involved.colleagues_of(connection, contact.organisation_id, MOST_COLLEAGUES)
+        named = tuple((row.address, _label(row)) for row in rows if row.id not in there)
+    return Mine(may, False, True, named)
+
+
+def _label(row: Row[Any]) -> str:
+    name = row.name.strip()
+    return f"{name} ({row.address})" if name and "@" not in name else str(row.address)
+
+
 def _policy(desk: Desk, admitted: Admitted) -> AttachmentPolicy:
-    """What the company takes as files on this ticket."""
     return desk.site.book().topics.policy(admitted.ticket.topic)
 
 
@@ -124,11 +193,50 @@ def _html_comment(connection: Connection, admitted: Admitted, request: Request) 
     return found
 
 
+def raw(request: Request) -> Response:
+    """GET /tickets/{KEY}/comments/{id}/raw: the mail as it came, to be saved.
+
+    For who signed in only: an agent, or the author himself. A mail holds more than its page shows (hidden lines, other
+    people's addresses, tokens of ours in a quotation), and a link can be passed on.
+    """
+    desk = desk_of(request)
+    with desk.site.writer.database.read() as connection:
+        admitted = admit(desk, connection, request)
+        found = tickets.comment(connection, row_id(request))
+        if found is None or found.ticket_id != admitted.ticket.id or not _may_save(connection, admitted, found):
+            raise HTTPException(404)
+        content = journal.raw_bytes(connection, found.journal_id) if found.journal_id is not None else None
+    if content is None:
+        try:
+            content = desk.site.blobs.get(found.raw_sha256)
+        except OSError:
+            raise HTTPException(404) from None
+    headers = {
+        "Content-Disposition": f'attachment; filename="{admitted.ticket.key}-{found.id:x}.eml"',
+        "Content-Security-Policy": FILE_POLICY,
+        "Cache-Control": "private, no-store",
+    }
+    return Response(content, media_type="message/rfc822", headers=headers)
+
+
+def _may_save(connection: Connection, admitted: Admitted, comment: Row[Any]) -> bool:
+    """An agent every mail; a customer his own, if it was he who sent it: an agent may have passed his words on."""
+    if admitted.visitor is None or not comment.raw_sha256:
+        return False
+    if admitted.grant.agent_id is not None:
+        return True
+    if comment.kind != CommentKind.COMMENT or comment.contact_id is None or comment.journal_id is None:
+        return False
+    mail = journal.by_id(connection, comment.journal_id)
+    own = (admitted.visitor.address, *people.more_addresses(connection, comment.contact_id))
+    return comment.contact_id == admitted.grant.contact_id and mail is not None and mail.author in own
+
+
 async def post(request: Request) -> Response:
     """POST /tickets/{KEY}/comments: the customer's answer with its files; then back to the page."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
-    admitted = await run_in_threadpool(_admitted, desk, request)  # before one byte of a stranger's upload is read
+    admitted = await run_in_threadpool(admitted_to, desk, request)  # before one byte of a stranger's upload is read
     if admitted.grant.contact_id is None:
         raise HTTPException(403)
     limits = desk.limits
@@ -140,7 +248,8 @@ async def post(request: Request) -> Response:
         return await run_in_threadpool(_take, desk, request, admitted, form)
 
 
-def _admitted(desk: Desk, request: Request) -> Admitted:
+def admitted_to(desk: Desk, request: Request) -> Admitted:
+    """Who may see the ticket of the path, on a connection of its own. Raises as `admit`."""
     with desk.site.writer.database.read() as connection:
         return admit(desk, connection, request)
 
@@ -157,24 +266,21 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
     if refused is not None:
         error, about = refused.why, refused.name
     if error:
+        problem = Problem("reply", error, 429 if error == "many" else 422, about)
         with desk.site.writer.database.read() as connection:
-            status = 429 if error == "many" else 422
-            return _page(
-                desk, request, connection, admitted, status=status, text=text, error=error, error_about=about,
-                again=bool(brought),
-            )  # fmt: skip
+            return page(desk, request, connection, admitted, problem, Written(text, again=bool(brought)))
     number = f"{admitted.grant.link_id}:{first(form.getlist('number'))}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
+    via = "portal" if admitted.visitor is not None else "link"
     try:
-        stored = uploads.keep(desk.site, found)
-        done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, stored)
-    except NotAllowed as refused:  # a closed ticket that takes no answer says so in the company's words
+        files = uploads.keep(desk.site, found)
+        done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, files, via)
+    except NotAllowed as no:  # a closed ticket that takes no answer says so in the company's words
         desk.sent.give_back(number)
         with desk.site.writer.database.read() as connection:
-            return _page(
-                desk, request, connection, admitted, status=409, text=text, error="refused", error_about=str(refused)
-            )
+            problem = Problem("reply", "refused", 409, str(no))
+            return page(desk, request, connection, admitted, problem, Written(text, again=bool(brought)))
     except BaseException:
         desk.sent.give_back(number)
         raise
@@ -207,4 +313,5 @@ ROUTES = [
     Route("/tickets/{key}/comments", post, methods=["POST"]),
     Route("/tickets/{key}/comments/{id:int}", sent),
     Route("/tickets/{key}/comments/{id:int}/original", original),
+    Route("/tickets/{key}/comments/{id:int}/raw", raw),
 ]

@@ -1,4 +1,7 @@
-"""What a ticket's page shows, as plain values: rows in, no rows out but files. Notes never come this far."""
+"""What a ticket's page shows, as plain values: rows in, no rows out but files.
+
+Notes, and what only concerns us, are read for agents alone: a customer's page is made without them.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from markupsafe import Markup
 from sqlalchemy import Connection, Row
 
 from mailgate.flows.customer import Grant
 from mailgate.flows.formrows import rows
 from mailgate.flows.site import Site
 from mailgate.log import shorten
+from mailgate.portal.entries import Entry, FileLink
+from mailgate.portal.happened import label_of, told
 from mailgate.portal.said import PICTURES, Gallery, Said, show
 from mailgate.yamltypes import text_in
 from store import people, tickets
@@ -29,50 +33,13 @@ _MARKS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class FileLink:
-    """A file and where it is. is_image: a browser may show it."""
-
-    url: str
-    name: str
-    size: int
-    is_image: bool
-    contents: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the history. kind: comment | status | assigned | refused (old: file name, new: why).
-
-    marks: what a reader should be told about a mail besides its words, as (key of the texts, detail).
-    """
-
-    kind: str
-    at: datetime
-    id: int = 0
-    author: str = ""
-    is_agent: bool = False
-    is_mine: bool = False
-    channel: str = ""
-    verified: bool = True
-    body: Markup | None = None
-    elided: str = ""
-    rich: bool = False
-    as_text: bool = False
-    original: bool = False
-    pictures: tuple[FileLink, ...] = ()
-    files: tuple[FileLink, ...] = ()
-    marks: tuple[tuple[str, str], ...] = ()
-    old: str = ""
-    new: str = ""
-    category: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Somebody:
     """A person on the ticket, as this visitor may see him. address: masked for others than himself."""
 
     name: str
     address: str
+    only_reads: bool = False
+    is_me: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +52,7 @@ class TicketPage:
     status_help: str
     category: str
     department: str
+    topic: str
     created_at: datetime
     updated_at: datetime
     due_at: datetime | None
@@ -99,11 +67,12 @@ class TicketPage:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How the visitor wants to see it. text_of: the comment whose plain text is wanted; everything: no older ones left
-    out."""
+    """How the visitor wants to see it, and may. text_of: the comment whose plain text is wanted; everything: no older
+    ones left out. signed_in: may save his own mails; an agent everybody's."""
 
     text_of: int = 0
     everything: bool = False
+    signed_in: bool = False
 
 
 def ticket_page(
@@ -111,19 +80,24 @@ def ticket_page(
 ) -> TicketPage:
     """Everything the page of one ticket shows to the holder of a grant."""
     workflow = site.book().workflow
-    comments = tickets.comments(connection, ticket.id, public_only=True)
+    is_agent = grant.agent_id is not None
+    comments = tickets.comments(connection, ticket.id, public_only=not is_agent)
     hidden = 0 if wish.everything else max(0, len(comments) - SHOWN_AT_FIRST)
     shown = comments[hidden:]
     files = tickets.attachments(connection, [one.id for one in shown])
     folder = f"{root}/tickets/{ticket.key}/files"
     events = tickets.events(connection, ticket.id)
-    remarks = {e.data.get("comment_id", ""): e.data for e in events if e.kind == "mail_read"}
+    remarks: dict[str, dict[str, Any]] = {}
+    for event in events:
+        if event.kind in ("mail_read", "commented"):
+            remarks.setdefault(event.data.get("comment_id", ""), {}).update(event.data)
     entries = [
         _comment(one, Gallery(folder, [f for f in files if f.comment_id == one.id]), grant, wish, remarks)
         for one in shown
     ]
     since = shown[0].created_at if hidden else None
     entries += _events(connection, site, events, language, since)
+    entries += told(connection, site, events, language, since, is_agent=is_agent)
     entries.sort(key=lambda entry: (entry.at, entry.id))
     known = workflow.states.get(ticket.status)
     return TicketPage(
@@ -133,13 +107,14 @@ def ticket_page(
         status_help=text_in(known.help, language, "") if known is not None and known.help else "",
         category=ticket.category,
         department=site.department_labels(ticket.department, language),
+        topic=label_of(site.book().names.topics, ticket.topic, language),
         created_at=ticket.created_at,
         updated_at=ticket.updated_at,
         due_at=None if ticket.category in (Category.SOLVED, Category.CLOSED) else ticket.due_at,
         agent=ticket.agent_name or "",
         requester=_somebody(ticket.requester_id, ticket.requester_name, ticket.requester_address, grant),
         participants=tuple(
-            _somebody(p.contact_id, p.name, p.address, grant)
+            _somebody(p.contact_id, p.name, p.address, grant, only_reads=not p.contributes)
             for p in tickets.participants(connection, [ticket.id])
             if p.contact_id != ticket.requester_id
         ),
@@ -172,13 +147,13 @@ def _comment(
     said: Said = show(row, gallery, as_text=as_text)
     is_mine = grant.contact_id is not None and row.contact_id == grant.contact_id
     return Entry(
-        kind="comment",
+        kind=row.kind,
         at=row.created_at,
         id=row.id,
         author=_author(row, is_mine or grant.agent_id is not None),
         is_agent=row.role == Role.AGENT,
         is_mine=is_mine,
-        channel=row.channel,
+        channel="link" if remark.get("proof") == "link" else row.channel,
         verified=row.verified,
         body=said.body,
         elided=said.elided,
@@ -187,6 +162,7 @@ def _comment(
         original=said.original,
         pictures=file_links(said.pictures, gallery),
         files=file_links(said.files, gallery, remark.get("contents")),
+        raw=row.raw_sha256 is not None and wish.signed_in and (is_mine or grant.agent_id is not None),
         marks=tuple((kind, detail) for kind, detail in remark.get("marks", ()) if kind in _MARKS),
     )
 
@@ -199,10 +175,10 @@ def _author(row: Row[Any], may_see: bool) -> str:
     return row.author_address if may_see else shorten(row.author_address)
 
 
-def _somebody(contact_id: int, name: str, address: str, grant: Grant) -> Somebody:
-    is_known = grant.agent_id is not None or grant.contact_id == contact_id
-    shown = address if is_known else shorten(address)
-    return Somebody(name if name.strip() and "@" not in name else shown, shown)
+def _somebody(contact_id: int, name: str, address: str, grant: Grant, *, only_reads: bool = False) -> Somebody:
+    is_me = grant.contact_id == contact_id
+    shown = address if grant.agent_id is not None or is_me else shorten(address)
+    return Somebody(name if name.strip() and "@" not in name else shown, shown, only_reads, is_me)
 
 
 def _events(
