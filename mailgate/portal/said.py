@@ -8,8 +8,8 @@ ours that a quote carries along are taken out, since a link opens a ticket for w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -36,7 +36,7 @@ _TAGS = words(
 _ATTRIBUTES = {
     "*": {"dir", "lang"},
     "a": {"href"},
-    "img": {"src", "alt"},
+    "img": {"src", "alt", "width", "height"},
     "table": {"border"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
@@ -50,6 +50,7 @@ _PLACEHOLDER = re.compile(r"\[(?:cid|image|imagem|imagen|inline image)\s*:\s*([^
 _UNSPOKEN = re.compile(r"<(?:https?|mailto|cid):[^>\s]{1,2000}>|" + _PLACEHOLDER.pattern, re.IGNORECASE)
 _FILLER = re.compile(r"[\s\u200b\-–—_*>]*")
 _MOST_PLACED = 100
+_MOST_PIXELS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,14 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The files of one comment and where a page finds them. folder: `/tickets/SUP-1/files`."""
+    """The files of one comment and where a page finds them. folder: `/tickets/SUP-1/files`.
+
+    sizes: of pictures in pixels, by the id of the row, where they are known: their place is kept free.
+    """
 
     folder: str
     rows: Sequence[Row[Any]]
+    sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     def url(self, row: Row[Any]) -> str:
         """The address of a file."""
@@ -128,6 +133,8 @@ def readable(html: str, gallery: Gallery, placed: dict[int, None]) -> Markup:
             return _source(value, gallery, placed)
         if name == "href":
             return value if value.strip().lower().startswith(("http://", "https://", "mailto:", "tel:")) else None
+        if name in ("width", "height"):
+            return value if value.isascii() and value.isdigit() and 0 < int(value[:6]) <= _MOST_PIXELS else None
         return value
 
     cleaned = nh3.clean(
@@ -152,7 +159,16 @@ def _with_names(html: str, gallery: Gallery) -> str:
         row = gallery.by_cid(source[4:]) if source[:4].lower() == "cid:" else None
         if row is not None and not image.attributes.get("alt"):
             image.attrs["alt"] = row.filename
+        if row is not None and row.id in gallery.sizes and not image.attributes.get("height"):
+            _keep_place(image, gallery.sizes[row.id])
     return (tree.body.inner_html or "") if tree.body is not None else ""
+
+
+def _keep_place(image: Any, size: tuple[int, int]) -> None:
+    """Width and height as attributes, so that the page does not move when the picture comes; a width given holds."""
+    wanted = image.attributes.get("width") or ""
+    width = min(int(wanted[:6]), size[0]) if wanted.isascii() and wanted.isdigit() and int(wanted[:6]) else size[0]
+    image.attrs["width"], image.attrs["height"] = str(width), str(max(1, round(size[1] * width / size[0])))
 
 
 def as_sent(html: str, gallery: Gallery) -> Markup:
@@ -181,7 +197,9 @@ def _text(text: str, gallery: Gallery, placed: dict[int, None]) -> Markup:
             continue
         placed[row.id] = None
         pieces.append(linkify(text[last : match.start()]))
-        pieces.append(f'<img src="{escape(gallery.url(row))}" alt="{escape(row.filename)}" loading="lazy">')
+        size = gallery.sizes.get(row.id)
+        place = f' width="{size[0]}" height="{size[1]}"' if size else ""
+        pieces.append(f'<img src="{escape(gallery.url(row))}" alt="{escape(row.filename)}"{place} loading="lazy">')
         last = match.end()
     pieces.append(linkify(text[last:]))
     return Markup("".join(pieces))  # noqa: S704 - escaped by linkify, or two lines above

@@ -72,7 +72,7 @@ def _finish(desk: Desk, admitted: Admitted, form: FormData) -> str:
     via = "portal" if admitted.visitor is not None else "link"
     try:
         customer.finalize(desk.site, admitted.ticket.id, admitted.grant.contact_id or 0, text, via)
-    except Refused as refused:
+    except NotAllowed as refused:
         raise Refused(str(refused), "finish:") from refused
     return "finished"
 

@@ -16,6 +16,7 @@ from mailgate.flows.customer import Grant
 from mailgate.flows.formrows import rows
 from mailgate.flows.site import Site
 from mailgate.log import shorten
+from mailgate.mail.picturesize import HEAD_BYTES, size_of
 from mailgate.portal.entries import Entry, FileLink
 from mailgate.portal.happened import label_of, told
 from mailgate.portal.said import PICTURES, Gallery, Said, show
@@ -25,6 +26,7 @@ from store.vocabulary import Category, Role
 
 #: How many comments a page shows until the visitor asks for all.
 SHOWN_AT_FIRST = 100
+_MOST_MEASURED = 40
 
 #: Marks of a mail that the page has words for.
 _MARKS = frozenset(
@@ -86,13 +88,14 @@ def ticket_page(
     shown = comments[hidden:]
     files = tickets.attachments(connection, [one.id for one in shown])
     folder = f"{root}/tickets/{ticket.key}/files"
+    sizes = _sizes(site, files)
     events = tickets.events(connection, ticket.id)
     remarks: dict[str, dict[str, Any]] = {}
     for event in events:
         if event.kind in ("mail_read", "commented"):
             remarks.setdefault(event.data.get("comment_id", ""), {}).update(event.data)
     entries = [
-        _comment(one, Gallery(folder, [f for f in files if f.comment_id == one.id]), grant, wish, remarks)
+        _comment(one, Gallery(folder, [f for f in files if f.comment_id == one.id], sizes), grant, wish, remarks)
         for one in shown
     ]
     since = shown[0].created_at if hidden else None
@@ -123,6 +126,20 @@ def ticket_page(
         hidden=hidden,
         form=tuple(rows(site.book(), dict(ticket._mapping), language)),
     )
+
+
+def _sizes(site: Site, files: Sequence[Row[Any]]) -> dict[int, tuple[int, int]]:
+    """How large the first pictures of a page are; one that is not there, or says nothing, is left out."""
+    found: dict[int, tuple[int, int]] = {}
+    for row in [one for one in files if one.content_type in PICTURES][:_MOST_MEASURED]:
+        try:
+            with site.blobs.path(row.sha256).open("rb") as opened:
+                size = size_of(opened.read(HEAD_BYTES))
+        except OSError:
+            continue
+        if size is not None:
+            found[row.id] = size
+    return found
 
 
 def file_links(

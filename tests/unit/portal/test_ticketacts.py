@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -30,7 +31,7 @@ def organise(portal: Portal) -> None:
     site, now = portal.house.site, portal.clock()
     row = {"id": site.ids.new(), "name": "Vetor Farma", "network": "", "domains": ["cliente.test"], "created_at": now}
     branch = {
-        "id": site.ids.new(), "organisation_id": row["id"], "name": "Loja 2", "cnpj": None, "address": SHOP,
+        "id": site.ids.new(), "organisation_id": row["id"], "name": "Loja 2", "cnpj": "", "address": SHOP,
         "active": True, "created_at": now,
     }  # fmt: skip
 
@@ -201,7 +202,7 @@ def test_links_that_were_forwarded_are_revoked_by_their_person(shop: Portal) -> 
     assert shop.signed_in().get("/tickets/SUP-1").status_code == 200
 
 
-# --- attacks -----------------------------------------------------------------------------------------------------------
+# --- attacks ---------------------------------------------------------------------------------------------------------
 
 SESSION_ONLY = ("people", "leave", "share", "visibility", "unlink")
 ALL = ("finish", "bell", *SESSION_ONLY, "comments", "answer", "orders")
@@ -296,11 +297,10 @@ def test_what_an_agent_passed_on_keeps_his_own_words_to_himself(shop: Portal) ->
         "Cliente chato, cuidado.\n\n---------- Forwarded message ---------\nFrom: Ana Souza <ana@cliente.test>\n"
         "Date: Wed, 5 Nov 2025 at 10:20\nSubject: Impressora\nTo: Bruno <bruno@example.test>\n\nNão imprime.\n",
     )  # fmt: skip
-    opened = shop.house.receive(mail)
+    shop.house.receive(mail)
+    ticket = shop.house.ticket("SUP-3")
+    assert ticket.requester_address == ANA[1]
     with shop.house.site.writer.database.read() as connection:
-        ticket = tickets.by_ids(connection, [opened.ticket_id])[0] if opened.ticket_id else None
-        assert ticket is not None
-        assert ticket.requester_address == ANA[1]
         said = tickets.comments(connection, ticket.id)
     browser = shop.signed_in()
     assert "chato" not in browser.get(f"/tickets/{ticket.key}").text
@@ -310,8 +310,6 @@ def test_what_an_agent_passed_on_keeps_his_own_words_to_himself(shop: Portal) ->
 
 def test_scanners_that_follow_every_link_change_nothing(shop: Portal) -> None:
     """GET and HEAD of every address of the page, of the queue, and of the decisions."""
-    import re
-
     push(shop.signed_in(), "people", colleague=CARMEN[1])
     browsers = [shop.signed_in(), shop.opened("SUP-1"), shop.signed_in(BRUNO[1]), shop.opened("SUP-1", BRUNO[1])]
     before = shop.state()
