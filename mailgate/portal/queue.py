@@ -37,6 +37,7 @@ _PAGE = 50
 #: Of a held mail so much is read for its page: enough to know what it is.
 _PREVIEWED_BYTES = 128 * 1024
 _MOST_SHOWN = 4000
+_MOST_ID = (1 << 63) - 1
 _DROPPERS = frozenset({"admin", "manager"})
 _DONE = frozenset({"retry", "release", "drop", "gone", "no_ticket"})
 
@@ -104,7 +105,7 @@ def _tickets(desk: Desk, connection: Connection, request: Request, visitor: Visi
 
 def _held(desk: Desk, connection: Connection, request: Request, visitor: Visitor) -> Response:
     wanted = request.query_params.get("after", "")
-    after = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 19 else 0
+    after = min(int(wanted), _MOST_ID) if wanted.isascii() and wanted.isdigit() and len(wanted) < 20 else 0
     rows = queue.held(connection, _PAGE + 1, after)
     follows = str(rows[_PAGE - 1].id) if len(rows) > _PAGE else ""
     return _page(desk, connection, request, visitor, "held", rows=[], mails=rows[:_PAGE], after=follows)
@@ -228,7 +229,7 @@ def _after(written: str) -> After | None:
     except ValueError:
         return None
     found = int(parts[2])
-    return After(int(parts[0]), due, found) if found < 1 << 63 else None
+    return After(int(parts[0]), due, found) if found <= _MOST_ID else None
 
 
 ROUTES = [

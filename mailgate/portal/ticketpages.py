@@ -86,7 +86,7 @@ def page(
     translator = desk.translator(request, admitted.language)
     wanted = request.query_params.get("text", "")
     wish = Wish(
-        int(wanted) if wanted.isdecimal() and len(wanted) < 19 else 0,
+        int(wanted) if wanted.isdecimal() and len(wanted) < 20 else 0,
         "all" in request.query_params,
         admitted.visitor is not None,
     )

@@ -52,7 +52,7 @@ def test_an_answer_on_the_page_reopens_and_is_told(solved: Portal) -> None:
     shown = browser.get("/tickets/SUP-1").text
     assert "Ainda não funciona.<br>\nVeja a tela." in shown
     assert "Reaberto" in words(shown)
-    assert "pelo portal" in words(shown)
+    assert "pelo link do e-mail" in words(shown)
     assert comments(solved)[-1] == "Ainda não funciona.\nVeja a tela."
     assert len(solved.house.outbox("N19")) + len(solved.house.outbox("N11")) > told
     with solved.house.site.writer.database.read() as connection:

@@ -181,3 +181,18 @@ def test_a_mail_that_broke_the_parser_is_not_parsed_here(desk: Portal) -> None:
     page = desk.signed_in(BRUNO[1]).get(f"/queue/held/{mail}").text
     assert "não foi interpretado" in page
     assert "Authentication-Results:" in page
+
+
+def test_held_mails_page_by_page(desk: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mailgate.portal import queue as pages
+
+    monkeypatch.setattr(pages, "_PAGE", 2)
+    mails = [hold(desk, f"Texto {n}") for n in range(3)]
+    browser = desk.signed_in(BRUNO[1])
+    first = browser.get("/queue?tab=held").text
+    follows = re.search(r'rel="next" href="([^"]*)"', first)
+    assert follows is not None
+    second = browser.get(follows[1].replace("&amp;", "&")).text
+    for mail, page in zip(mails, (first, first, second), strict=True):
+        assert f'href="/queue/held/{mail}"' in page
+    assert browser.get(f"/queue?tab=held&after={'9' * 19}").status_code == 200
