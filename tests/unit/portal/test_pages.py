@@ -142,7 +142,8 @@ def test_images_stand_where_they_were(portal: Portal) -> None:
     )  # fmt: skip
     browser = portal.opened("SUP-1")
     page = browser.get("/tickets/SUP-1").text
-    in_place = r'antes <img src="/tickets/SUP-1/files/\d+/tela\.png" alt="tela\.png" width="320" height="180" loading="lazy"> depois'
+    picture = r'<img src="/tickets/SUP-1/files/\d+/tela\.png" alt="tela\.png" width="320" height="180" loading="lazy">'
+    in_place = f"antes {picture} depois"
     assert re.search(in_place, page)
     assert 'class="pictures"' not in page
     comment = re.findall(r"text=(\d+)", page)[0]
