@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from mailgate.resources import data_folder
 from store import happenings, people, tickets
 from store.vocabulary import Channel
 from tests.conftest import SettableClock
+from tests.flows.story import Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, House, close_site, make_site, plain_mail, png
 
 TEXT = "Não emite a nota; a tela mostra o erro 42."
@@ -187,6 +190,20 @@ def test_a_guest_is_not_believed(make_house: Callable[..., House], clock: Settab
     assert house.ticket(done.key).verified, "whoever reads the address's mail answered"
     with house.site.writer.database.read() as connection:
         assert [c.verified for c in tickets.comments(connection, ticket.id)] == [False, True]
+
+
+def test_a_guests_acknowledgement_says_nothing_that_he_typed(tmp_path: Path, clock: SettableClock) -> None:
+    story = Story(make_site(tmp_path, clock=clock), clock=clock)
+    wanted = Wanted("COMPREM AGORA", "visitem http://golpe.test", "suporte", phone="11912345678")
+    open_as_guest(story.site, "vitima@longe.test", "Golpista da Silva", wanted)
+    (mail,) = [one for one in story.deliver() if one.recipient == "vitima@longe.test"]
+    close_site(story.site)
+    shown = message_from_bytes(mail.raw, policy=default)
+    said = " ".join(f"{part.get_content()}" for part in shown.walk() if part.get_content_maintype() == "text")
+    said += " ".join(str(value) for value in shown.values())
+    assert "SUP-1" in shown["Subject"]
+    for typed in ("COMPREM", "golpe.test", "Golpista", "Silva", "11912345678"):
+        assert typed not in said
 
 
 def test_the_requester_vouches_and_nobody_else(make_house: Callable[..., House]) -> None:
