@@ -15,12 +15,15 @@ import pytest
 from mailgate.decide.decide import decide
 from mailgate.decide.files import facts_of
 from mailgate.errors import NotAllowed, TooMany
-from mailgate.flows import opening
+from mailgate.flows import opening, replaying
 from mailgate.flows.customer import comment
 from mailgate.flows.opening import OwnAddress, Wanted, open_as_guest, open_as_member, vouch
 from mailgate.flows.recall import facts_of as facts_of_record
+from mailgate.flows.rests import Rests
+from mailgate.flows.world import World
 from mailgate.i18n import Translations
 from mailgate.mail.attachments import of_bytes
+from mailgate.mail.limits import MailLimits
 from mailgate.notify import explained
 from mailgate.resources import data_folder
 from store import happenings, people, tickets
@@ -283,3 +286,25 @@ def test_the_record_says_what_was_chosen_and_decides_the_same_again(make_house: 
     assert lines == [
         "  no formulário: tópico suporte; campos contato: (11) 91234-5678; visibilidade branches; arquivos –"
     ]
+
+
+def test_a_replay_ends_where_the_tickets_are(make_house: Callable[..., House], clock: SettableClock) -> None:
+    house = make_house(preset="zetti")
+    ana, _, north, _ = network(house)
+    began = house.site.clock() - timedelta(hours=1)
+    wanted = Wanted("Caixa", TEXT, "pdv-orcamento", "suporte", visibility="branches", branch_ids=(north,))
+    open_as_member(house.site, ana, wanted)
+    done = open_as_guest(house.site, "x@longe.test", "x", Wanted("Oi", TEXT, "comercial"))
+    clock.advance(timedelta(minutes=2))
+    vouch(house.site, done.ticket_id, contact(house, "x@longe.test").id)
+    clock.advance(timedelta(minutes=2))
+    with house.site.writer.database.read() as connection:
+        events = replaying.events_since(connection, house.site, began, MailLimits())
+    world = World(house.site, began, frozenset(event.opened for event in events if event.opened), Rests())
+    for event in events:
+        world.take(event)
+    assert len(world.tickets) == 2
+    for one in world.tickets.values():
+        row = house.ticket(one.key)
+        same = ("status", "department", "topic", "verified", "visibility", "due_at", "version")
+        assert [getattr(one, name) for name in same] == [getattr(row, name) for name in same], one.key
