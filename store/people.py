@@ -18,6 +18,8 @@ _BY_OTHER_ADDRESS = Query(
     .select_from(CONTACT.join(CONTACT_ADDRESS, CONTACT_ADDRESS.c.contact_id == CONTACT.c.id))
     .where(CONTACT_ADDRESS.c.address == bindparam("address"))
 )
+_FOLDED = func.lower(CONTACT.c.address) == func.lower(bindparam("address"))
+_BY_FOLDED = Query(select(CONTACT).where(_FOLDED).order_by(CONTACT.c.id).limit(2))
 _BY_ADDRESSES = Query(select(CONTACT).where(CONTACT.c.address.in_(bindparam("addresses", expanding=True))))
 _DOMAINS = Query(select(ORGANISATION.c.id, ORGANISATION.c.domains))
 _AGENTS = Query(select(AGENT).order_by(AGENT.c.address))
@@ -27,6 +29,16 @@ _ACTIVE_AGENTS = Query(select(AGENT).where(AGENT.c.active).order_by(AGENT.c.addr
 def contact_by_address(connection: Connection, address: str) -> Row[Any] | None:
     """The contact with exactly this (normalised) address, be it the main one or another."""
     return _BY_ADDRESS.first(connection, address=address) or _BY_OTHER_ADDRESS.first(connection, address=address)
+
+
+def contact_typed(connection: Connection, address: str) -> Row[Any] | None:
+    """The contact of an address as a person typed it: exactly, or in other capitals where only one has it so.
+
+    Telephones begin what is typed with a capital letter. Both are looked for in any case, which takes as long.
+    """
+    exact = contact_by_address(connection, address)
+    folded = _BY_FOLDED.all(connection, address=address)
+    return exact if exact is not None else folded[0] if len(folded) == 1 else None
 
 
 def more_addresses(connection: Connection, contact_id: int) -> tuple[str, ...]:

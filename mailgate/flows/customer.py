@@ -255,7 +255,7 @@ def send_link(site: Site, address: str, key: str) -> bool:
         wanted = normalise(address.strip())
         if ticket is None:
             return False
-        person = people.contact_by_address(connection, wanted)
+        person = people.contact_typed(connection, wanted)
         if person is None or not may_see_ticket(connection, site, person.id, ticket)[0]:
             return False
         return _write_link(connection, site, ticket.id, person.id)

@@ -5,6 +5,7 @@ The link names a row that expires; looking at it changes nothing, and it is spen
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from mailgate.links.tokens import digest
 from mailgate.mail.addresses import normalise
 from mailgate.notify.plan import Person
 from mailgate.people.roles import permissions
+from mailgate.yamltypes import Rate
 from store import links, outbox, people
 from store.vocabulary import Notice, Role
 
@@ -46,6 +48,25 @@ def invite(site: Site, address: str, inviter: str = "") -> Notice:
 def invite_within(connection: Connection, site: Site, address: str, inviter: str = "") -> Notice:
     """`invite` as a part of a greater change, in its transaction."""
     return _write(connection, site, address, INVITE, inviter)
+
+
+def invite_self(site: Site, contact_id: int, rates: Sequence[Rate]) -> bool:
+    """Whoever came by a ticket's link wants an account: the invitation goes to the stored address, not to the browser.
+
+    A link can be passed on; it must not be enough to set a password. False beyond the rate, or where there is one.
+    """
+
+    def work(connection: Connection) -> bool:
+        contact, now = people.contact(connection, contact_id), site.clock()
+        if contact is None or contact.password is not None:
+            return False
+        both = [Notice.N16, Notice.N17]
+        if any(outbox.count_sent(connection, both, now - r.per, contact.address) >= r.count for r in rates):
+            return False
+        _write(connection, site, contact.address, INVITE, "")
+        return True
+
+    return site.writer.call(work)
 
 
 def ask_to_verify(site: Site, address: str) -> Notice:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mailgate.flows import sessions
 from mailgate.flows.letters import letter
@@ -48,7 +48,7 @@ def by_password(site: Site, address: str, password: str, came: Came) -> str | No
     Takes as long for an address that nobody has, for a person without a password, and for one who was switched off.
     """
     with site.writer.database.read() as connection:
-        contact = _contact(connection, _address(address))
+        contact = people.contact_typed(connection, _address(address))
     kept = contact.password if contact is not None and contact.active else None
     if not passwords.matches(password, kept) or contact is None:
         return None
@@ -187,18 +187,11 @@ def _person(connection: Connection, site: Site, address: str) -> Person:
     wanted = _address(address)
     if not wanted or site.is_ours(wanted):
         return Person()
-    agent = people.agent_by_address(connection, wanted) or people.agent_by_address(connection, wanted.lower())
+    agent = next((a for a in people.agents(connection) if a.address.lower() == wanted.lower()), None)
     if agent is not None:
         return Person(agent=agent)
-    contact = _contact(connection, wanted)
+    contact = people.contact_typed(connection, wanted)
     return Person(contact=contact if contact is not None and contact.active else None)
-
-
-def _contact(connection: Connection, wanted: str) -> Row[Any] | None:
-    """Telephones begin what is typed with a capital letter; both are looked for in any case, which takes as long."""
-    exact = people.contact_by_address(connection, wanted)
-    folded = people.contact_by_address(connection, wanted.lower())
-    return exact if exact is not None else folded
 
 
 def _address(typed: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,9 +13,10 @@ from mailgate import log
 from mailgate.flows import inviting
 from mailgate.flows.inviting import INVITE, VERIFY, Invited
 from mailgate.people import passwords
-from mailgate.portal.access import refuse_guessing
+from mailgate.portal.access import Admitted, admit, refuse_guessing
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
 from mailgate.portal.entering import SMALL_FORM, came, form_page, is_from_form, let_in, secret, slowly
+from store import people
 
 _LOG = log.get("portal")
 
@@ -51,6 +53,35 @@ async def accept(request: Request) -> Response:
         return desk.message(request, "invite_spent", 410)
     _LOG.info("signed in", by="invitation")
     return await run_in_threadpool(let_in, desk, session, "/")
+
+
+async def invite_self(request: Request) -> Response:
+    """POST /tickets/{KEY}/password: a link for a password goes to who the ticket's link belongs to."""
+    desk = desk_of(request)
+    only_from_our_pages(request, desk.site.base_url)
+    async with request.form(**SMALL_FORM) as form:
+        token = first(form.getlist("token"))
+    await run_in_threadpool(_invite_self, desk, request, token)
+    return desk.message(request, "invited_self", 200)
+
+
+def _invite_self(desk: Desk, request: Request, token: str) -> None:
+    with desk.site.writer.database.read() as connection:
+        admitted = admit(desk, connection, request)
+        offered = offers_password(connection, admitted)
+    if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, token):
+        raise HTTPException(403)
+    if not offered:
+        raise HTTPException(404)
+    inviting.invite_self(desk.site, admitted.grant.contact_id or 0, desk.limits.resets)
+
+
+def offers_password(connection: Connection, admitted: Admitted) -> bool:
+    """Whether the page of a ticket says that there could be an account: to a contact by a link who has no password."""
+    if admitted.visitor is not None or admitted.grant.contact_id is None:
+        return False
+    contact = people.contact(connection, admitted.grant.contact_id)
+    return contact is not None and contact.active and contact.password is None
 
 
 def ask_to_verify(request: Request) -> Response:
@@ -94,6 +125,7 @@ def _about(desk: Desk, request: Request, purpose: str) -> Invited:
 ROUTES = [
     Route("/invite/{token}", look),
     Route("/invite/{token}", accept, methods=["POST"]),
+    Route("/tickets/{key}/password", invite_self, methods=["POST"]),
     Route("/verify/{token}", ask_to_verify),
     Route("/verify/{token}", verify, methods=["POST"]),
 ]

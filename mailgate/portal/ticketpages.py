@@ -24,6 +24,7 @@ from mailgate.portal.access import Admitted, admit
 from mailgate.portal.agentview import agent_desk
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
+from mailgate.portal.invitations import offers_password
 from mailgate.portal.said import Gallery, as_sent
 from mailgate.portal.shield import FILE_POLICY, FRAMING_POLICY, MAIL_POLICY
 from mailgate.portal.views import Wish, ticket_page
@@ -113,6 +114,7 @@ def page(
         done=done if done in _DONE else "",
         told_files=uploads.told(_policy(desk, admitted), translator, desk.limits.body_bytes),
         most_text=MOST_TEXT,
+        offers_password=offers_password(connection, admitted),
     )
 
 

@@ -24,7 +24,7 @@ from mailgate import log
 from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, NodeSlot, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
-from mailgate.flows import duedates, hooks, knowledge, timers
+from mailgate.flows import duedates, hooks, knowledge, tidying, timers
 from mailgate.flows.digests import Digests
 from mailgate.flows.reviewing import Reviews
 from mailgate.flows.workers import Workers
@@ -326,6 +326,7 @@ class Node:
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("retention", "scheduler", every.retention, self._sweep_blobs),
+            ("sessions", "scheduler", every.retention, lambda: tidying.sweep(self._house.site)),
         ]
         return [
             Sweep(n, e, guarded(n, r, self._sweep_failed), at_once=n == "knowledge")

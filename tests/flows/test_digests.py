@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mailgate.flows import profile
 from mailgate.flows.digests import Digests
+from mailgate.flows.directory import put
 from mailgate.flows.figures import of_period
 from mailgate.flows.site import DigestTime, DigestTimes
 from store import people
@@ -135,3 +137,17 @@ def test_a_customers_manager_gets_what_is_open_with_its_deadlines(company: Story
     assert file.get_content_type() == "text/calendar"
     with company.site.writer.database.read() as connection:
         assert people.agents(connection)
+
+
+def test_a_customers_manager_who_wants_no_digest_gets_none(company: Story) -> None:
+    put(company.site, "organisation", {"name": "Cliente", "domains": "cliente.test"})
+    put(company.site, "contact", {"address": "chefe@cliente.test", "organisation": "Cliente", "role": "manager"})
+    company.receive(plain_mail(ANA, SUPPORT, "Boleto", "O boleto venceu."))
+    boss = company.site.writer.call(lambda c: people.contact_by_address(c, "chefe@cliente.test"))
+    profile.save_choices(company.site, boss.id, "all", (), digests=False)
+    company.clock.now = NOON
+    Digests(company.site).sweep()
+    assert company.told("N14") == []
+    profile.save_choices(company.site, boss.id, "all", (), digests=True)
+    Digests(company.site).sweep()
+    assert company.told("N14") == [("N14", "chefe@cliente.test")]

@@ -262,6 +262,16 @@ def test_who_asks_for_many_addresses_is_stopped(make_portal: Callable[..., Porta
     assert found == [200] * 4 + [429] * 2
 
 
+def test_capitals_are_no_other_address_unless_somebody_has_it(known: Portal) -> None:
+    known.house.receive(plain_mail(("Rui Lima", "Rui.Lima@cliente.test"), SUPPORT, "Oi", "Oi."))
+    change(known, "Rui.Lima@cliente.test", password=passwords.hashed(SECRET), preferences={"started": True})
+    assert sign_in(known.visit(), "rui.lima@CLIENTE.test").status_code == 303
+    assert sign_in(known.visit(), "Ana@cliente.test").status_code == 303
+    known.house.receive(plain_mail(("Outro", "rui.Lima@cliente.test"), SUPPORT, "Oi", "Oi."))
+    assert sign_in(known.visit(), "rui.lima@cliente.test").status_code == 422, "two people: which one?"
+    assert sign_in(known.visit(), "Rui.Lima@cliente.test").status_code == 303
+
+
 # --- a new password --------------------------------------------------------------------------------------------------
 
 

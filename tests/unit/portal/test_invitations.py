@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 from mailgate.flows import inviting
 from mailgate.people import passwords
 from store import people
 from store.vocabulary import Notice
-from tests.house import ANA, SUPPORT, plain_mail
+from tests.house import ANA, BRUNO, SUPPORT, plain_mail
 from tests.unit.portal.accounts import fill
 from tests.unit.portal.conftest import Portal, words
 
@@ -76,3 +77,25 @@ def test_who_administers_an_organisations_people_gets_another_mail_and_an_addres
     assert _ana(portal).verified_at is not None  # type: ignore[attr-defined]
     assert portal.visit().get(check.replace("/verify/", "/invite/")).status_code == 404
     assert portal.visit().get(link).status_code == 200, "one link does not spend another"
+
+
+def test_a_tickets_link_offers_an_account_and_does_not_give_one(portal: Portal) -> None:
+    portal.house.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
+    browser = portal.opened("SUP-1")
+    page = browser.get("/tickets/SUP-1")
+    assert "Criar senha" in words(page.text)
+    path = "/tickets/SUP-1/password"
+    token = re.findall(rf'action="{path}"><input type="hidden" name="token" value="(\w+)"', page.text)[0]
+    assert browser.post(path, data={"token": "0" * 32}).status_code == 403
+    assert portal.visit().post(path, data={"token": token}).status_code == 404
+    assert browser.get(path).status_code == 405
+    for _ in range(5):
+        assert browser.post(path, data={"token": token}).status_code == 200
+    mailed = portal.house.outbox("N17")
+    assert [row.recipient for row in mailed] == [ANA[1]] * 3, "three an hour, to the stored address"
+    assert _ana(portal).password is None  # type: ignore[attr-defined]
+    assert browser.get("/profile").status_code == 303, "the link signs nobody in"
+    assert fill(portal.visit(), _path(portal, "N17"), name="Ana", password=SECRET, again=SECRET).status_code == 303
+    assert "Criar senha" not in words(browser.get("/tickets/SUP-1").text)
+    assert browser.post(path, data={"token": token}).status_code == 404
+    assert "Criar senha" not in words(portal.opened("SUP-1", BRUNO[1]).get("/tickets/SUP-1").text)
