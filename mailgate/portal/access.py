@@ -46,6 +46,11 @@ class Admitted:
     language: str | None
     visitor: Visitor | None = None
 
+    @property
+    def zone(self) -> str:
+        """The time zone of who signed in; "" for the company's."""
+        return self.visitor.zone if self.visitor is not None else ""
+
 
 class LinkExpired(Exception):
     """This browser had a link to the ticket; it no longer opens."""

@@ -67,7 +67,7 @@ def why(request: Request) -> Response:
         if admitted.grant.agent_id is None:
             raise HTTPException(404)
         found = explaining.of_ticket(connection, admitted.ticket.id, admitted.ticket.key)[-_MOST_DECISIONS:]
-    translator = desk.translator(request, admitted.language)
+    translator = desk.translator(request, admitted.language, zone=admitted.zone)
     shown = [(one, list(lines_of(one, translator))) for one in reversed(found)]
     return desk.page(
         request, "why.html", translator=translator, visitor=admitted.visitor, here="queue",

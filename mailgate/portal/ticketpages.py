@@ -84,7 +84,7 @@ def page(
 ) -> HTMLResponse:
     """The page of a ticket as this visitor may see it; after a form that was not done, with what was written."""
     site, shown, grant = desk.site, admitted.ticket, admitted.grant
-    translator = desk.translator(request, admitted.language)
+    translator = desk.translator(request, admitted.language, zone=admitted.zone)
     wanted = request.query_params.get("text", "")
     wish = Wish(
         int(wanted) if wanted.isdecimal() and len(wanted) < 20 else 0,
@@ -162,7 +162,7 @@ def sent(request: Request) -> Response:
     return desk.page(
         request,
         "sent.html",
-        translator=desk.translator(request, admitted.language),
+        translator=desk.translator(request, admitted.language, zone=admitted.zone),
         headers={"Content-Security-Policy": FRAMING_POLICY},
         key=admitted.ticket.key,
         subject=admitted.ticket.subject,
@@ -182,7 +182,7 @@ def original(request: Request) -> Response:
     return desk.page(
         request,
         "mail.html",
-        translator=desk.translator(request, admitted.language),
+        translator=desk.translator(request, admitted.language, zone=admitted.zone),
         headers={"Content-Security-Policy": MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"},
         body=as_sent(comment.html, gallery),
     )
