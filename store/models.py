@@ -13,6 +13,7 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Lar
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from store.indexes import TICKET_LISTS
 from store.queueindexes import QUEUE
 from store.vocabulary import (
     Category,
@@ -173,7 +174,7 @@ class Ticket(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "ticket"
     __table_args__ = (
-        Index("ix_ticket_list", "status", "updated_at"),
+        *TICKET_LISTS,
         Index("ix_ticket_agent", "agent_id", "status"),
         Index("ix_ticket_due", "due_at"),
         *QUEUE,
@@ -188,10 +189,10 @@ class Ticket(SQLModel, table=True):
     topic: str = ""
     priority: str = "normal"
     tags: list[str] = Field(default_factory=list, sa_column=Column(_JSON, nullable=False, default=list))
-    requester_id: int = _ref("contact", nullable=False, index=True)
+    requester_id: int = _ref("contact", nullable=False)
     agent_id: int | None = _ref("agent")
-    organisation_id: int | None = _ref("organisation", index=True)
-    branch_id: int | None = _ref("branch", index=True)
+    organisation_id: int | None = _ref("organisation")
+    branch_id: int | None = _ref("branch")
     visibility: str = ""  # of `people.visibility`; "": as people.yaml says
     channel: str = Channel.MAIL
     address: str = ""  # the support address it came in by
@@ -278,6 +279,7 @@ class Participant(SQLModel, table=True):
     """A contact who follows a ticket; `told` is the bell."""
 
     __tablename__: ClassVar[str] = "participant"
+    __table_args__ = (Index("ix_participant_contact", "contact_id"),)
     ticket_id: int = Field(sa_column=Column(_ID, ForeignKey("ticket.id"), primary_key=True, autoincrement=False))
     contact_id: int = Field(sa_column=Column(_ID, ForeignKey("contact.id"), primary_key=True, autoincrement=False))
     contributes: bool = True
@@ -289,6 +291,7 @@ class TicketBranch(SQLModel, table=True):
     """A branch that a ticket is shared with, besides its own."""
 
     __tablename__: ClassVar[str] = "ticket_branch"
+    __table_args__ = (Index("ix_ticket_branch_branch", "branch_id"),)
     ticket_id: int = Field(sa_column=Column(_ID, ForeignKey("ticket.id"), primary_key=True, autoincrement=False))
     branch_id: int = Field(sa_column=Column(_ID, ForeignKey("branch.id"), primary_key=True, autoincrement=False))
 

@@ -1,0 +1,22 @@
+"""The indexes by which `store/listing.py` finds the tickets of a list in their order, however many there are.
+
+Each begins with whose tickets they are, then a status, then the order of the list: the first fifty of two hundred
+thousand are the first fifty of the index, and so are any fifty further down.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, text
+
+#: Tickets that say themselves who sees them. Most say nothing, and the company's default holds.
+SAID = text("visibility <> ''")
+
+TICKET_LISTS = (
+    Index("ix_ticket_list", "status", "updated_at", "number"),
+    Index("ix_ticket_opened", "status", "created_at", "number"),
+    Index("ix_ticket_requester", "requester_id", "status", "updated_at", "number"),
+    Index("ix_ticket_branch_list", "branch_id", "status", "updated_at", "number"),
+    Index("ix_ticket_organisation", "organisation_id", "status", "updated_at", "number"),
+    Index("ix_ticket_organisation_opened", "organisation_id", "status", "created_at", "number"),
+    Index("ix_ticket_said", "organisation_id", "updated_at", "number", sqlite_where=SAID, postgresql_where=SAID),
+)
