@@ -81,6 +81,10 @@ class Translator:
         """The time of day of an aware instant in the person's zone: `18:00`."""
         return format_datetime(at, self.texts["format.time"], tzinfo=self.zone, locale=self.locale)
 
+    def short(self, at: datetime) -> str:
+        """An aware instant in few letters, for tables: `23/11/2026 18:00`."""
+        return at.astimezone(self.zone).strftime(self.texts["format.short"])
+
     def size(self, size_bytes: int) -> str:
         """A size as people read it: `12 KB`, `1,4 MB` (decimal sign of the language)."""
         if size_bytes < 1_000_000:

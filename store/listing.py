@@ -10,7 +10,7 @@ that there would have been more to look at. Reads only. Parameters are bound, pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -39,7 +39,7 @@ Order = Literal["updated", "created", "due"]
 #: Whose branch a ticket is of: the viewer's, nobody's, another one's.
 BRANCHES = ("same", "none", "other")
 #: So many of a status are looked through for what no index finds.
-WINDOW = 10_000
+WINDOW = 6_000
 #: Of several organisations: with fewer tickets they are fetched and sorted, with more the order of all is followed.
 _FEW = 2_000
 _COLUMNS = {"updated": "updated_at", "created": "created_at", "due": "due_at"}
@@ -100,6 +100,11 @@ class Asked:
         return bool(self.topic or self.department or self.words) or self.order != self.reads
 
     @property
+    def is_of_few(self) -> bool:
+        """Whether it asks for one person's or one branch's: their index finds them, not the one of an organisation."""
+        return self.requester_id is not None or self.branch_id is not None
+
+    @property
     def reads(self) -> Order:
         """The order in which the tickets are read: of an index, and such that a period is a part of it."""
         return "created" if self.since or self.until or self.order == "created" else "updated"
@@ -107,30 +112,53 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Ids in the order asked for; cut: older ones were not looked through."""
+    """Ids in the order asked for. cut: older ones were not looked through. total: how many there are, up to a bound."""
 
     ids: tuple[int, ...]
     cut: bool = False
+    total: int = 0
 
 
-def page(connection: Connection, parts: Sequence[Part], asked: Asked, most: int) -> Found:
-    """At most so many tickets of the list, each once."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What one statement reads. walked: along the order of all, not along whose they are. since: the window's end."""
+
+    part: Part
+    asked: Asked
+    walked: bool = False
+    since: datetime | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there may be very many, so that there are indexes for each of their orders."""
+        return self.part.by == "organisation" and not self.asked.is_of_few
+
+
+def page(connection: Connection, parts: Sequence[Part], asked: Asked, most: int, counted: int = 0) -> Found:
+    """At most so many tickets of the list, each once. counted: so many are counted besides."""
     found: dict[int, tuple[datetime, int]] = {}
-    cut = False
-    for part, one in _pieces(parts, asked):
-        for row in connection.execute(_ordered(connection, part, one, most)):
-            found[row.id] = (row.at or _NEVER, row.number)
-        cut = cut or (asked.sifts and not asked.after and _overflows(connection, part, one))
+    pieces = _pieces(connection, parts, asked)
+    for piece in pieces:
+        for row in connection.execute(_ordered(connection, piece, max(most, counted))):
+            found[row[0]] = (row[2] or _NEVER, row[1])
     down = asked.descending != asked.back
     ids = sorted(found, key=lambda key: found[key], reverse=down)[:most]
-    return Found(tuple(reversed(ids) if asked.back else ids), cut)
+    cut = any(piece.since is not None for piece in pieces)
+    return Found(tuple(reversed(ids) if asked.back else ids), cut, min(len(found), counted))
 
 
 def count(connection: Connection, parts: Sequence[Part], asked: Asked, most: int) -> int:
     """How many there are, up to `most`."""
+    pieces = _pieces(connection, parts, replace(asked, after=None))
+    sure = 0  # organisations and statuses have no ticket in common: their numbers add up
+    for piece in (one for one in pieces if one.part.by == "organisation"):
+        one = select(func.count()).select_from(_unordered(connection, piece, most).subquery())
+        sure += connection.execute(one).scalar_one()
+        if sure >= most:
+            return most
     found: set[int] = set()
-    for part, one in _pieces(parts, replace(asked, after=None)):
-        found.update(connection.execute(_unordered(connection, part, one, most)).scalars())
+    for piece in pieces:
+        found.update(connection.execute(_unordered(connection, piece, most)).scalars())
         if len(found) >= most:
             return most
     return len(found)
@@ -195,65 +223,66 @@ def requesters(
 # --- one part, one status: a statement ------------------------------------------------------------------------------
 
 
-def _pieces(parts: Sequence[Part], asked: Asked) -> Iterator[tuple[Part, Asked]]:
-    """Each part with each status by itself, but for the parts whose tickets are few and fetched as a whole."""
-    if not asked.statuses:
-        return
-    for part in parts:
-        if part.by in ("participant", "shared", "said"):
-            yield part, asked
-        else:
-            for status in asked.statuses:
-                yield part, replace(asked, statuses=(status,))
+def _pieces(connection: Connection, parts: Sequence[Part], asked: Asked) -> list[_Piece]:
+    """The statements of a list. Where there can be many tickets, each status is one by itself."""
+    found: list[_Piece] = []
+    for part in parts if asked.statuses else ():
+        several = part.by == "organisation" and len(part.ids) > 1
+        walked = several and not asked.is_of_few and _has_more_than(connection, _FEW, part, asked)
+        if part.by != "organisation" or (several and not walked) or asked.is_of_few:
+            found.append(_Piece(part, asked))
+            continue
+        for status in asked.statuses:
+            piece = _Piece(part, replace(asked, statuses=(status,)), walked)
+            found.append(replace(piece, since=_window_end(connection, piece)) if asked.sifts else piece)
+    return found
 
 
-def _ordered(connection: Connection, part: Part, asked: Asked, most: int) -> Select[Any]:
-    """The first of one part, in order: (id, number, at)."""
-    several = part.by == "organisation" and len(part.ids) > 1
-    walked = several and _is_many(connection, part, asked)
+def _has_more_than(connection: Connection, few: int, part: Part, asked: Asked) -> bool:
+    """Whether several organisations have so many tickets that walking through all in order meets them soon."""
+    query = select(TICKET.c.id).where(*_whose(_Piece(replace(part, kinds=None), asked)))
+    return connection.execute(query.offset(few).limit(1)).first() is not None
+
+
+def _window_end(connection: Connection, piece: _Piece) -> datetime | None:
+    """The instant of the oldest ticket that is looked through; None where all of them are."""
+    read = TICKET.c[_COLUMNS[piece.asked.reads]]
+    where = _whose(replace(piece, part=replace(piece.part, kinds=None)))
+    if piece.walked:  # the newest of all: an index alone says when the window ends
+        where = [TICKET.c.status == piece.asked.statuses[0], *_period(piece.asked, indexed=True)]
+    query = select(read).where(*where).order_by(read.desc(), TICKET.c.number.desc()).offset(WINDOW).limit(1)
+    found: datetime | None = connection.execute(query).scalar()
+    return found
+
+
+def _ordered(connection: Connection, piece: _Piece, most: int) -> Select[Any]:
+    """The first of a piece, in order: (id, number, at)."""
+    t, asked = TICKET.c, piece.asked
     down = asked.descending != asked.back
-    where = _whose(part, asked, walked=walked)
-    source: FromClause = TICKET
-    if asked.sifts:
-        source = _window(part, asked, where)
-        where = _sifted(connection, asked, source)
-    at = source.c[_COLUMNS[asked.order]]
-    # Said so that no index gives this order: few are to be fetched and sorted, not many to be walked through.
-    sorted_first = asked.order == "due" or (several and not walked)
-    key: ColumnElement[Any] = func.coalesce(at, literal(_NEVER, at.type)) if sorted_first else at
+    at = t[_COLUMNS[asked.order]]
+    several = len(piece.part.ids) > 1 and not piece.walked
+    few = several or asked.order == "due" or (asked.order == "created" and not piece.is_long)
+    key = _hidden(at) if few else at
+    where = [*_whose(piece), *_sifted(connection, asked)]
     if asked.after is not None:
-        where.append(_beyond(key, source.c.number, asked.after, down=down))
-    query = select(source.c.id, source.c.number, at.label("at")).select_from(_joined(part, asked, source))
-    order = (one.desc() if down else one for one in (key, source.c.number))
+        where.append(_beyond(key, t.number, asked.after, down=down))
+    query = select(t.id, t.number, at.label("at")).select_from(_joined(piece))
+    order = (one.desc() if down else one for one in (key, t.number))
     return query.where(*where).order_by(*order).limit(most)
 
 
-def _unordered(connection: Connection, part: Part, asked: Asked, most: int) -> Select[Any]:
-    """So many ids of one part, in no order."""
-    where = _whose(part, asked, walked=False)
-    source: FromClause = TICKET
-    if asked.sifts and (asked.topic or asked.department or asked.words):
-        source = _window(part, asked, where)
-        where = _sifted(connection, asked, source)
-    return select(source.c.id).select_from(_joined(part, asked, source)).where(*where).limit(most)
+def _unordered(connection: Connection, piece: _Piece, most: int) -> Select[Any]:
+    """So many ids of a piece, in no order."""
+    where = [*_whose(replace(piece, walked=False)), *_sifted(connection, piece.asked)]
+    return select(TICKET.c.id).select_from(_joined(piece)).where(*where).limit(most)
 
 
-def _window(part: Part, asked: Asked, where: Sequence[ColumnElement[bool]]) -> FromClause:
-    """The newest of one part."""
-    t = TICKET.c
-    inner = select(
-        t.id, t.number, t.subject, t.requester_id, t.topic, t.department, t.created_at, t.updated_at, t.due_at
-    ).select_from(_joined(part, asked, TICKET))
-    read = t[_COLUMNS[asked.reads]]
-    return inner.where(*where).order_by(read.desc(), t.number.desc()).limit(WINDOW).subquery()
-
-
-def _joined(part: Part, asked: Asked, source: FromClause) -> FromClause:
+def _joined(piece: _Piece) -> FromClause:
     """With the requesters, where they are asked for: by the kinds of a part, or by words."""
-    led = source is TICKET and part.kinds is not None and any(kind.led is not None for kind in part.kinds)
-    if led or (source is not TICKET and asked.words):
-        return source.join(CONTACT, CONTACT.c.id == source.c.requester_id)
-    return source
+    led = piece.part.kinds is not None and any(kind.led is not None for kind in piece.part.kinds)
+    if led or piece.asked.words:
+        return TICKET.join(CONTACT, CONTACT.c.id == TICKET.c.requester_id)
+    return TICKET
 
 
 def _beyond(key: ColumnElement[Any], number: ColumnElement[int], after: tuple[datetime, int], *, down: bool) -> Any:
@@ -261,24 +290,9 @@ def _beyond(key: ColumnElement[Any], number: ColumnElement[int], after: tuple[da
     return here < there if down else here > there
 
 
-def _overflows(connection: Connection, part: Part, asked: Asked) -> bool:
-    """Whether a part has more than is looked through."""
-    return _has_more(connection, part, asked, WINDOW)
-
-
-def _is_many(connection: Connection, part: Part, asked: Asked) -> bool:
-    """Whether several organisations have so many tickets that walking through all in order meets them soon."""
-    return asked.requester_id is None and _has_more(connection, part, asked, _FEW)
-
-
-def _has_more(connection: Connection, part: Part, asked: Asked, than: int) -> bool:
-    query = select(TICKET.c.id).where(*_whose(replace(part, kinds=None), asked, walked=False))
-    return connection.execute(query.offset(than).limit(1)).first() is not None
-
-
-def _whose(part: Part, asked: Asked, *, walked: bool) -> list[ColumnElement[bool]]:
-    """The conditions of a part. walked: no index on whose they are; the order is what is followed."""
-    t = TICKET.c
+def _whose(piece: _Piece) -> list[ColumnElement[bool]]:
+    """Whose tickets a piece reads, of which statuses, kinds, and time."""
+    t, part, asked = TICKET.c, piece.part, piece.asked
     where: list[ColumnElement[bool]] = []
     if part.by == "participant":
         where.append(t.id.in_(select(PARTICIPANT.c.ticket_id).where(PARTICIPANT.c.contact_id.in_(part.ids))))
@@ -286,25 +300,35 @@ def _whose(part: Part, asked: Asked, *, walked: bool) -> list[ColumnElement[bool
         where.append(t.id.in_(select(TICKET_BRANCH.c.ticket_id).where(TICKET_BRANCH.c.branch_id.in_(part.ids))))
     else:
         column = {"requester": t.requester_id, "branch": t.branch_id}.get(part.by, t.organisation_id)
-        where.append(_one_of(column, part.ids, indexed=not walked and asked.requester_id is None))
+        where.append(_one_of(column, part.ids, indexed=not piece.walked and not asked.is_of_few))
     if part.by == "said":
         where.append(cast(ColumnElement[bool], SAID))
-    where.append(_one_of(t.status, asked.statuses, indexed=len(asked.statuses) == 1))
+    where.append(_one_of(t.status, asked.statuses, indexed=part.by not in ("participant", "shared", "said")))
     if part.organisation_ids:
         where.append(_one_of(t.organisation_id, part.organisation_ids, indexed=False))
     if asked.requester_id is not None:
         where.append(t.requester_id == asked.requester_id)
     if asked.branch_id is not None:
-        where.append(_one_of(t.branch_id, (asked.branch_id,), indexed=False))
+        where.append(_one_of(t.branch_id, (asked.branch_id,), indexed=asked.requester_id is None))
     if part.but is not None:
         where.append(t.requester_id != part.but)
-    if asked.since is not None:
-        where.append(t.created_at >= asked.since)
-    if asked.until is not None:
-        where.append(t.created_at < asked.until)
+    if piece.since is not None:
+        where.append(t[_COLUMNS[asked.reads]] >= piece.since)
+    where += _period(asked, indexed=piece.is_long)
     if part.kinds is not None:
         where.append(or_(false(), *(_of_kind(kind, part) for kind in part.kinds)))
     return where
+
+
+def _hidden(at: Any) -> ColumnElement[Any]:
+    """An instant, said so that no index gives it: few are to be fetched and sorted, not many to be walked through."""
+    return func.coalesce(at, literal(_NEVER, at.type))
+
+
+def _period(asked: Asked, *, indexed: bool) -> list[ColumnElement[bool]]:
+    at = TICKET.c.created_at if indexed else _hidden(TICKET.c.created_at)
+    since = [at >= asked.since] if asked.since is not None else []
+    return [*since, at < asked.until] if asked.until is not None else since
 
 
 def _of_kind(kind: Kind, part: Part) -> ColumnElement[bool]:
@@ -320,16 +344,16 @@ def _of_kind(kind: Kind, part: Part) -> ColumnElement[bool]:
     return and_(*said)
 
 
-def _sifted(connection: Connection, asked: Asked, source: FromClause) -> list[ColumnElement[bool]]:
+def _sifted(connection: Connection, asked: Asked) -> list[ColumnElement[bool]]:
     """What no index finds."""
     where: list[ColumnElement[bool]] = []
     if asked.topic is not None:
-        where.append(source.c.topic == asked.topic)
+        where.append(TICKET.c.topic == asked.topic)
     if asked.department is not None:
-        where.append(source.c.department == asked.department)
+        where.append(TICKET.c.department == asked.department)
     if asked.words:
         pattern = like_pattern(asked.words)
-        said = (source.c.subject, CONTACT.c.name, CONTACT.c.address)
+        said = (TICKET.c.subject, CONTACT.c.name, CONTACT.c.address)
         # SQLite's LIKE knows no case by itself, and `lower()` on both sides would take longer than the search.
         sqlite = is_sqlite(connection)
         where.append(or_(*(c.like(pattern, escape="\\") if sqlite else c.ilike(pattern, escape="\\") for c in said)))

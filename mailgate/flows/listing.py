@@ -156,9 +156,9 @@ def tabs(workflow: Workflow, known: Mapping[str, str]) -> tuple[Tab, ...]:
     return tuple(Tab(key, tuple(statuses)) for key, statuses in found.items())
 
 
-def find(connection: Connection, made: tuple[Part, ...], asked: Asked, most: int) -> Found:
-    """A page of a list."""
-    return listing.page(connection, made, asked, most)
+def find(connection: Connection, made: tuple[Part, ...], asked: Asked, most: int, *, counts: bool = False) -> Found:
+    """A page of a list. counts: and how many there are."""
+    return listing.page(connection, made, asked, most, MOST_COUNTED + 1 if counts else 0)
 
 
 def count(connection: Connection, made: tuple[Part, ...], asked: Asked) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Literal
 
@@ -53,6 +54,14 @@ class Sight:
 
 def sight(viewer: Viewer, scopes: Scopes) -> Sight:
     """What `may_see` lets a person see, kind by kind."""
+    roles = tuple(sorted(scopes.roles.items()))
+    return _sight(replace(viewer, id=0), roles, scopes.default, scopes.managers_private)
+
+
+@lru_cache(maxsize=4096)
+def _sight(viewer: Viewer, roles: tuple[tuple[str, str], ...], default: str, managers_private: bool) -> Sight:
+    """The same for whoever is in the place of that person."""
+    scopes = Scopes(dict(roles), default, managers_private)
     if viewer.organisation_id is None:
         return Sight()
     ours = Matter(_NOBODY, organisation_id=viewer.organisation_id)

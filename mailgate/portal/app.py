@@ -33,6 +33,7 @@ from mailgate.portal import (
     installing,
     invitations,
     knowledge,
+    lists,
     opening,
     organisation,
     profile,
@@ -122,7 +123,7 @@ def make_app(
 
 _PARTS = (
     home, account, profile, access, ticketpages, ticketacts, agentacts, queue, filepages, confirmpages,
-    survey, invitations, organisation, statistics, knowledge, opening,
+    survey, invitations, organisation, statistics, knowledge, lists, opening,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from mailgate.portal.cookies import Cookies
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.menu import Offer
 from mailgate.portal.pages import Pages
+from mailgate.portal.remembered import Remembered
 from mailgate.portal.throttle import Once, Throttle
 from mailgate.portal.visitor import Visitor
 
@@ -46,6 +47,7 @@ class Desk:
     helped: Throttle
     sent: Once
     offer: Callable[[], Offer] = Offer
+    remembered: Remembered = field(default_factory=Remembered)
     proxies: frozenset[str] = frozenset()
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
 

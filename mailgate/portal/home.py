@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mailgate.portal import members
+from mailgate.portal import lists, members
 from mailgate.portal.desk import desk_of
 
 
@@ -15,12 +15,11 @@ def home(request: Request) -> Response:
     desk = desk_of(request)
     with desk.site.writer.database.read() as connection:
         visitor = members.visitor(desk, connection, request)
-    if visitor is not None and visitor.is_agent:
+        if visitor is not None and visitor.contact is not None:
+            return lists.overview(desk, connection, request, visitor)
+    if visitor is not None:
         return desk.go("/queue")
-    template = "welcome.html" if visitor is not None else "home.html"
-    return desk.page(
-        request, template, visitor=visitor, here="home", address=desk.site.addresses[0].address, offer=desk.offer()
-    )
+    return desk.page(request, "home.html", here="home", address=desk.site.addresses[0].address, offer=desk.offer())
 
 
 ROUTES = [Route("/", home)]

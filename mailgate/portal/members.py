@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from mailgate.flows import sessions
+from mailgate.flows import listing, sessions
 from mailgate.flows.sessions import Person, SignedIn
 from mailgate.people.roles import permissions
 from mailgate.portal.desk import Desk, desk_of, first
@@ -30,10 +30,10 @@ def visitor(desk: Desk, connection: Connection, request: Request) -> Visitor | N
     """The person whose session this browser has; None for nobody. Reads only."""
     token = desk.cookies.session(request)
     found = sessions.find(connection, desk.site, token) if token else None
-    return _visitor(connection, found) if found is not None else None
+    return _visitor(desk, connection, found) if found is not None else None
 
 
-def _visitor(connection: Connection, found: SignedIn) -> Visitor | None:
+def _visitor(desk: Desk, connection: Connection, found: SignedIn) -> Visitor | None:
     agent, contact = found.person.agent, found.person.contact
     if agent is not None:
         return Visitor(
@@ -49,6 +49,10 @@ def _visitor(connection: Connection, found: SignedIn) -> Visitor | None:
         organisation.name if organisation is not None else "",
         organisation.network if organisation is not None else "",
         zone=contact.timezone, began_at=found.began_at,
+        tickets=desk.remembered.get(
+            ("menu", contact.id, contact.role, contact.organisation_id, contact.branch_id), desk.site.clock(),
+            lambda: listing.menu_count(connection, desk.site, contact),
+        ),
     )  # fmt: skip
 
 

@@ -30,7 +30,7 @@ class Visitor:
     network: str = ""
     zone: str = ""  # IANA; "": the company's
     began_at: datetime | None = None  # when he signed in here
-    tickets: int | None = None  # so many there are to see, where that was counted
+    tickets: int | None = None  # so many his branch opened, or he sees; see `flows.listing.menu_count`
 
     @property
     def contact(self) -> Row[Any] | None:

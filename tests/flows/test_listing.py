@@ -119,7 +119,9 @@ def in_pages(connection: Connection, made: Any, asked: Asked, size: int) -> list
     return forth
 
 
-@settings(max_examples=50, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(persons=PEOPLE, asked=TICKETS, scopes=SCOPES, few=st.sampled_from((0, 2000)), who=st.integers(0, 6))
 def test_a_list_is_what_the_rule_lets_pass(
     site: Site, persons: list[Any], asked: list[Any], scopes: Scopes, few: int, who: int
@@ -147,7 +149,9 @@ def test_a_list_is_what_the_rule_lets_pass(
         )
 
 
-@settings(max_examples=25, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(asked=TICKETS, order=st.sampled_from(("updated", "created", "due")), down=st.booleans(), since=st.integers(0, 9))
 def test_every_order_is_read_to_its_end_and_back(
     site: Site, asked: list[Any], order: Any, down: bool, since: int
