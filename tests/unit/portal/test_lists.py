@@ -75,7 +75,8 @@ def test_closed_ones_are_in_a_tab_of_their_own_and_solved_ones_are_not_closed(po
     marta = portal.signed_in(MARTA[1])
     assert "SUP-1" in rows(marta.get("/requests").text)
     assert rows(marta.get("/requests?tab=encerrados").text) == []
-    customer.finalize(portal.house.site, "SUP-2", portal.house.ticket("SUP-2").requester_id)
+    closed = portal.house.ticket("SUP-2")
+    customer.finalize(portal.house.site, closed.id, closed.requester_id)
     assert rows(marta.get("/requests?tab=encerrados").text) == ["SUP-2"]
     assert "SUP-2" not in rows(marta.get("/requests").text)
     assert rows(marta.get("/requests?state=fechado").text) == ["SUP-2"]
