@@ -34,7 +34,7 @@ from benchmarks import tables
 from benchmarks.running import postgres
 from mailgate import app
 from mailgate.flows import sessions
-from mailgate.flows.sessions import Person
+from mailgate.flows.sessions import Came, Person
 from mailgate.flows.site import Site
 from mailgate.i18n import Translations
 from mailgate.portal.app import make_app
@@ -202,7 +202,7 @@ def measure(site: Site, count: int, times: int) -> list[list[object]]:
         for who in (1, 2):
             with site.writer.database.read() as connection:
                 person = people.contact(connection, who)
-            cookie = f"mailgate-session={sessions.start(site, Person(contact=person), 'bench')}"
+            cookie = f"mailgate-session={sessions.start(site, Person(contact=person), Came())}"
             for name, path in PAGES.items():
                 wanted = _path(path, tab, count, port, cookie)
                 old, _ = asked(port, "127.0.0.1:8025", wanted, cookie, times, desk.remembered.forget)

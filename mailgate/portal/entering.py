@@ -14,6 +14,7 @@ from starlette.responses import Response
 from mailgate.flows import sessions
 from mailgate.flows.sessions import Came
 from mailgate.people import passwords, preferences
+from mailgate.people.roles import LEADING
 from mailgate.portal.browsers import browser_name, counted, network
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, first, peer
@@ -63,7 +64,8 @@ def came(desk: Desk, request: Request) -> Came:
 def let_in(desk: Desk, token: str, path: str) -> Response:
     """On to a page of ours with the cookie of a session that was just begun.
 
-    Whoever comes for the first time, and for nothing in particular, sees the first steps.
+    Whoever comes for nothing in particular sees the first steps the first time, and then, who leads, his organisation's
+    tickets.
     """
     if path == "/":
         with desk.site.writer.database.read() as connection:
@@ -71,6 +73,8 @@ def let_in(desk: Desk, token: str, path: str) -> Response:
         contact = found.person.contact if found is not None else None
         if contact is not None and not preferences.read(contact.preferences).started:
             path = "/profile/start"
+        elif contact is not None and contact.role in LEADING:
+            path = "/requests"
     answer = desk.go(path)
     desk.cookies.write_session(answer, token)
     return answer

@@ -76,7 +76,7 @@ def requests(request: Request) -> Response:
 
 def _board(desk: Desk, connection: Connection, request: Request, visitor: Visitor) -> Board:
     wish = filters.read({name: request.query_params.getlist(name)[0] for name in request.query_params})
-    return Board(desk, connection, visitor, desk.translator(request, visitor.language), wish)
+    return Board(desk, connection, visitor, desk.translator(request, visitor.language, zone=visitor.zone), wish)
 
 
 def _list(board: Board, name: str, label: str) -> Way:
@@ -170,7 +170,7 @@ class Count:
 
 def overview(desk: Desk, connection: Connection, request: Request, visitor: Visitor) -> Response:
     """GET / of a member: what waits for him, what moved last, how many there are of each status."""
-    board = Board(desk, connection, visitor, desk.translator(request, visitor.language), Wish())
+    board = Board(desk, connection, visitor, desk.translator(request, visitor.language, zone=visitor.zone), Wish())
     waiting = _newest(board, (Category.WAITING,), _WAITING_SHOWN)
     recent = _newest(board, (Category.NEW, Category.OPEN, Category.HOLD), _RECENT_SHOWN)
     counts = [_status(board, tab, status) for tab in board.tabs for status in tab.statuses]

@@ -150,7 +150,7 @@ class Board:
         """The first instant of a day, or of a later one, where the person lives."""
         if not day:
             return None
-        zone = ZoneInfo(self.site.timezone)
+        zone = ZoneInfo(self.visitor.zone or self.site.timezone)
         wanted = date.fromisoformat(day) + timedelta(days=later)
         return datetime.combine(wanted, time.min, zone).astimezone(UTC)
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from mailgate.flows import customer
+from mailgate.people import passwords
 from mailgate.people.roles import ROLES
 from store import people, tickets
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
+from tests.unit.portal.accounts import SECRET, change, sign_in
 from tests.unit.portal.conftest import Portal, form_fields, words
 
 MARTA = ("Marta Lima", "marta@cliente.test")
@@ -269,3 +271,22 @@ def test_the_overview_begins_with_what_waits_for_the_customer(portal: Portal) ->
     ana = words(portal.signed_in(CARMEN[1], "es").get("/").text)
     assert "Impresora sin papel" in ana
     assert "Nota fiscal" not in ana
+
+
+def test_lists_are_reached_from_every_page(portal: Portal) -> None:
+    """R097: by the menu along every page, by the person's own menu with the number, and from the overview."""
+    found(portal)
+    page = portal.signed_in().get("/tickets/SUP-1").text
+    menu, person = page.split('<nav class="menu"')[1].split("</nav>")[0], page.split('class="who"')[1]
+    assert 'href="/requests"' in menu
+    assert 'href="/requests"' in person.split("</ul>")[0]
+
+
+def test_who_leads_begins_with_the_organisations_list(portal: Portal, quick: None) -> None:
+    """R098: the Master lands on his organisation's tickets; everybody else on the overview."""
+    found(portal)
+    for who, path in ((MARTA, "/requests"), (ANA, "/")):
+        change(portal, who[1], password=passwords.hashed(SECRET), preferences={"started": True})
+        browser = portal.visit()
+        assert sign_in(browser, who[1], SECRET).headers["location"] == path
+    assert "SUP-2" in portal.signed_in(MARTA[1]).get("/requests").text
