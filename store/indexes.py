@@ -1,4 +1,4 @@
-"""The indexes by which `store/listing.py` finds the tickets of a list in their order, however many there are.
+"""The indexes of tickets, and above all those by which `store/listing.py` finds the tickets of a list in their order, however many there are.
 
 Each begins with whose tickets they are, then a status, then the order of the list: the first fifty of two hundred
 thousand are the first fifty of the index, and so are any fifty further down.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from sqlalchemy import Index, text
 
+from store.queueindexes import QUEUE
+
 #: Tickets that say themselves who sees them. Most say nothing, and the company's default holds.
 SAID = text("visibility <> ''")
 
-TICKET_LISTS = (
+_LISTS = (
     Index("ix_ticket_list", "status", "updated_at", "number"),
     Index("ix_ticket_opened", "status", "created_at", "number"),
     Index("ix_ticket_requester", "requester_id", "status", "updated_at", "number"),
@@ -20,3 +22,5 @@ TICKET_LISTS = (
     Index("ix_ticket_organisation_opened", "organisation_id", "status", "created_at", "number"),
     Index("ix_ticket_said", "organisation_id", "updated_at", "number", sqlite_where=SAID, postgresql_where=SAID),
 )
+
+OF_TICKETS = (*_LISTS, Index("ix_ticket_agent", "agent_id", "status"), Index("ix_ticket_due", "due_at"), *QUEUE)

@@ -13,8 +13,7 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Lar
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from store.indexes import TICKET_LISTS
-from store.queueindexes import QUEUE
+from store.indexes import OF_TICKETS
 from store.vocabulary import (
     Category,
     Channel,
@@ -173,12 +172,7 @@ class Ticket(SQLModel, table=True):
     """One matter of one requester. `version` grows with each public comment and each status set by a person."""
 
     __tablename__: ClassVar[str] = "ticket"
-    __table_args__ = (
-        *TICKET_LISTS,
-        Index("ix_ticket_agent", "agent_id", "status"),
-        Index("ix_ticket_due", "due_at"),
-        *QUEUE,
-    )
+    __table_args__ = OF_TICKETS
     id: int = _id()
     number: int = Field(unique=True, sa_type=BigInteger)
     key: str = Field(unique=True)
