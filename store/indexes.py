@@ -1,7 +1,7 @@
-"""The indexes of tickets, and above all those by which `store/listing.py` finds the tickets of a list in their order, however many there are.
+"""The indexes of tickets; above all those by which `store/listing.py` finds a list's in their order, however many.
 
-Each begins with whose tickets they are, then a status, then the order of the list: the first fifty of two hundred
-thousand are the first fifty of the index, and so are any fifty further down.
+Each of these begins with whose tickets they are, then a status, then the order of the list: the first fifty of two
+hundred thousand are the first fifty of the index, and so are any fifty further down.
 """
 
 from __future__ import annotations
