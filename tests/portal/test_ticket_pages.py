@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from store import journal, tickets
+from store import journal, people, tickets
 from store.vocabulary import CommentKind
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail, png
 from tests.portal.browsing import Size, reading, signed_in
@@ -31,6 +31,8 @@ def shop(make_portal: Any) -> Portal:
         html='<p>Bom dia!</p><p>A nota <b>não é emitida</b>, veja:</p><p><img src="cid:tela@x"></p><p>Ana</p>',
         images=(("tela@x", "png", png(640, 300)),), files=(("nota.xml", "text/xml", b"<a/>" * 900),),
     )  # fmt: skip
+    site = portal.house.site
+    site.writer.call(lambda c: people.contact_for(c, site.ids.new(), ANA[1], ANA[0], None, portal.clock()))
     portal.house.receive(mail)
     organise(portal)
     portal.clock.advance(timedelta(minutes=7))
@@ -106,6 +108,8 @@ def test_an_agent_works_on_the_page(chromium: Browser, shop: Portal, size: Size,
         page.get_by_role("button", name="Enviar ao cliente").click()
         page.get_by_text("Nada foi enviado").wait_for()
         assert page.get_by_label("Sua mensagem").input_value() == "Ana, e a versão?"
+        assert ["409" in one for one in bruno.complaints] == [True], "the browser names the answer that was refused"
+        bruno.complaints.clear()
         bruno.judge()
         bruno.shoot(f"agent-news-{'js' if scripts else 'plain'}")
         page.get_by_label("Sua mensagem").fill("Obrigado, Ana. Corrigido.")

@@ -119,6 +119,23 @@ def test_the_next_page_begins_behind_the_ticket(desk: Portal) -> None:
             ]
 
 
+def test_order_pages_counts_and_release_on_both_databases(make_portal: Any, house_url: str) -> None:
+    portal: Portal = make_portal(url=house_url, agents=AGENTS)
+    open_tickets(portal, 8)
+    until = portal.clock() + timedelta(days=1)
+    with portal.house.site.writer.database.read() as connection:
+        rows = queue.page(connection, "unassigned", 0, until, 10)
+        assert [row.key for row in rows[:3]] == ["SUP-4", "SUP-8", "SUP-1"]
+        after = After(queue.rank_of(rows[2].priority), rows[2].due_at, rows[2].id)
+        assert [r.id for r in queue.page(connection, "unassigned", 0, until, 10, after)] == [r.id for r in rows[3:]]
+        counted = queue.counts(connection, 0, until)
+    assert (counted["unassigned"], counted["held"]) == (8, 0)
+    browser = portal.signed_in(BRUNO[1])
+    form = {"token": form_fields(browser.get("/tickets/SUP-1").text)["token"], "do": "take"}
+    assert browser.post("/tickets/SUP-1/orders", data=form).status_code == 303
+    assert listed(browser.get("/queue").text) == ["SUP-1"]
+
+
 def test_a_key_goes_to_its_ticket(desk: Portal) -> None:
     open_tickets(desk, 1)
     browser = desk.signed_in(BRUNO[1])
