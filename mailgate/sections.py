@@ -14,6 +14,7 @@ from mailgate.yamltypes import (
     Address,
     Domain,
     Duration,
+    DurationLimit,
     Key,
     Language,
     ListenAt,
@@ -387,3 +388,13 @@ class Sweeps(Section):
     knowledge: Duration = Field(default="30s", validate_default=True)
     leases: Duration = Field(default="30s", validate_default=True)
     retention: Duration = Field(default="1h", validate_default=True)
+
+
+class Retention(Section):
+    """How long what is no longer needed is kept (off: for ever), and where the erase list is written."""
+
+    raw_mails: DurationLimit = Field(default="off", validate_default=True)
+    closed_tickets: DurationLimit = Field(default="off", validate_default=True)
+    sent_mails: DurationLimit = Field(default="off", validate_default=True)
+    sessions: DurationLimit = Field(default="off", validate_default=True)
+    erase_list: RequiredPath = Field(default=Path("erased.list"), validate_default=True)

@@ -37,6 +37,7 @@ from mailgate.sections import (
     Ops,
     Portal,
     Relay,
+    Retention,
     Smtp,
     Submission,
     SupportAddress,
@@ -120,6 +121,7 @@ class Settings(Section):
     knowledge: Knowledge = Knowledge()
     assistant: Assistant | None = None
     sweeps: Sweeps = Sweeps()
+    retention: Retention = Field(default={}, validate_default=True)  # its path is taken from the folder of the file
     ack_within: Duration = Field(default="2d", validate_default=True)
     limits: Limits = Limits()
     clock: Annotated[str, AfterValidator(_clock_source)] = ""
@@ -146,6 +148,7 @@ class Settings(Section):
             "digests",
             "knowledge",
             "sweeps",
+            "retention",
             "limits",
             "company",
             "key",

@@ -13,12 +13,17 @@ from store.vocabulary import OutboxState, Outcome
 def is_orphan(connection: Connection, sha256: str) -> bool:
     """Whether no attachment, no mail and no article needs this blob. A mail that is not decided yet may name any."""
     pending = select(JOURNAL.c.id).where(JOURNAL.c.outcome == Outcome.PENDING).limit(1)
+    return connection.execute(pending).first() is None and not is_named(connection, sha256)
+
+
+def is_named(connection: Connection, sha256: str) -> bool:
+    """Whether an attachment, a mail or an article needs this blob."""
     named = select(ATTACHMENT.c.id).where(ATTACHMENT.c.sha256 == sha256).limit(1)
     raw = select(JOURNAL.c.id).where(JOURNAL.c.raw_sha256 == sha256).limit(1)
     kept = (OutboxState.WAITING, OutboxState.SENDING, OutboxState.FAILED)  # a person may send a failed one again
     out = select(OUTBOX.c.id).where(OUTBOX.c.rendered_sha256 == sha256, OUTBOX.c.state.in_(kept)).limit(1)
     shown = select(ARTICLE_FILE.c.sha256).where(ARTICLE_FILE.c.sha256 == sha256).limit(1)
-    return all(connection.execute(query).first() is None for query in (pending, named, raw, out, shown))
+    return any(connection.execute(query).first() is not None for query in (named, raw, out, shown))
 
 
 #: Who copies the blobs holds this lease; as long as it holds, none is deleted.

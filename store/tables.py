@@ -1,11 +1,11 @@
-"""The tables of `store/models.py` and `store/article_models.py` as SQLAlchemy Core tables."""
+"""The tables of `store/models.py`, `store/article_models.py` and `store/upkeep_models.py` as SQLAlchemy Core tables."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
-from store import article_models, models
+from store import article_models, models, upkeep_models
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -44,6 +44,8 @@ COUNTER = _table(models.Counter)
 ARTICLE = _table(article_models.Article)
 ARTICLE_VERSION = _table(article_models.ArticleVersion)
 ARTICLE_FILE = _table(article_models.ArticleFile)
+ERASED = _table(upkeep_models.Erased)
+AUDIT = _table(upkeep_models.Audit)
 
 
 def is_sqlite(connection: Connection) -> bool:

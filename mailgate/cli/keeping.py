@@ -68,9 +68,14 @@ def restore(
         Path | None,
         typer.Option(help="An empty folder: write the backup's configuration there first, and use it.", metavar="DIR"),
     ] = None,
+    erased: Annotated[
+        list[Path] | None, typer.Option(help="One more erase list to replay, besides `retention.erase_list`.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Put a backup back into an empty data folder and database; 65 if they are not empty or the backup is damaged.
+
+    Whoever was erased after the backup was made is erased from it again.
 
     Example: mailgate restore /srv/backup/mailgate-2026-11-30 --config /etc/mailgate
     """
@@ -88,11 +93,13 @@ def restore(
         try:
             with _places(settings) as places:
                 manifest = work.restore(folder, places)
+                lists = [settings.retention.erase_list, *(erased or ()), *(folder / "configuration").glob("*.list")]
+                gone = _erase_again(settings, places, lists)
                 work.finish(places)
         finally:
             slot.free()
     if json:
-        facts = {"made_at": manifest.made_at, "tables": manifest.tables, "blobs": manifest.blobs}
+        facts = {"made_at": manifest.made_at, "tables": manifest.tables, "blobs": manifest.blobs, "erased": gone}
         print_json({"kind": "restored", **facts})
     say(f"restored as it was at {manifest.made_at}; next: `mailgate verify`, then `mailgate serve`")
 
@@ -128,6 +135,15 @@ def verify(
         say(f"mailgate: {found} difference{'s' if found > 1 else ''}")
         raise typer.Exit(EX_DATAERR)
     say(f"{source or 'the gateway'}: everything is there")
+
+
+def _erase_again(settings: Settings, places: Places, lists: Iterable[Path]) -> int:
+    """Who was erased since the backup; how many people and lone mails."""
+    from mailgate.cli.erasing import eraser_of
+    from mailgate.flows.erasing import read_list, replay
+
+    entries = [entry for path in lists for entry in read_list(path)]
+    return replay(eraser_of(settings, places.database), entries, settings.now()())
 
 
 def _tell(differences: Iterable[str], json: bool) -> int:

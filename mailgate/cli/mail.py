@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailgate.cli.common import ConfigOption, load, print_bytes, print_facts, print_json, print_text
-from mailgate.errors import EX_NOINPUT, Busy, ConfigError, Mistake, UsageError
+from mailgate.cli.common import ConfigOption, address_of, load, print_bytes, print_facts, print_json, print_text
+from mailgate.errors import EX_NOINPUT, Busy, ConfigError, DataError, Mistake, UsageError
 
 if TYPE_CHECKING:
     from mailgate.mail.parse import ReadMail
 
 app = typer.Typer()
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 
 @app.command()
@@ -107,11 +110,20 @@ def export(
     config: ConfigOption = None,
     json: Annotated[bool, typer.Option("--json", help="JSON Lines, the only form there is.")] = True,
     since: Annotated[str, typer.Option(help="Only tickets changed since: 2026-11-30, or 7d for the last week.")] = "",
+    contact: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Instead: all data of this contact, as a zip of JSON and files.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --contact: the new zip; by default ADDRESS.zip.")
+    ] = None,
 ) -> None:
     """Print every ticket with its messages and events, then every mail that belongs to none.
 
     Example: mailgate export --json --since 7d
     """
+    if contact:
+        _dossier(config, contact, out)
+        return
     from mailgate.flows.exporting import export as lines
     from mailgate.opening import open_database
 
@@ -123,6 +135,31 @@ def export(
                 print_json(line)
     finally:
         database.close()
+
+
+def _dossier(config: Path | None, contact: str, out: Path | None) -> None:
+    """All data of one contact, in a file that is its owner's alone."""
+    from mailgate.flows import dossier
+    from mailgate.opening import open_blobs, open_database
+
+    settings, address = load(config), address_of(contact)
+    target = out or Path(f"{address.replace('/', '_')}.zip")
+    database = open_database(settings, migrate=False)
+    half = target.with_name(f".{target.name}.half")
+    try:
+        if target.exists():
+            raise DataError(f"{target} is there already; name a new file")
+        with database.read() as connection, os.fdopen(os.open(half, _NEW, 0o600), "wb") as file:
+            counts = dossier.write(connection, open_blobs(settings), address, file, settings.now()())
+        if counts is None:
+            raise DataError(f"nothing is kept of {address}")
+        half.rename(target)
+    except OSError as error:
+        raise DataError(f"{target} cannot be written: {(error.strerror or '').lower()}") from error
+    finally:
+        half.unlink(missing_ok=True)
+        database.close()
+    print_json({"kind": "contact", "file": str(target), **counts})
 
 
 def since_when(text: str, now: datetime) -> datetime | None:

@@ -22,6 +22,7 @@ class Batch:
     organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
     contacts: dict[str, Row[Any] | None] = field(default_factory=dict)
     by_message_id: dict[str, tuple[int, bool] | None] = field(default_factory=dict)
+    erased: frozenset[str] | None = None  # fingerprints of mails that were erased; None: not asked yet
     new: frozenset[int] = frozenset()  # journal ids of mails that came for the first time
 
     def read(self, connection: Connection, mails: Sequence[tuple[ClaimedMail, Reading]]) -> None:

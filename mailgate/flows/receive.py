@@ -19,6 +19,7 @@ from mailgate.decide.decision import Decision
 from mailgate.decide.facts import Facts
 from mailgate.flows.batch import Batch
 from mailgate.flows.effects import Changed, Effects, Said
+from mailgate.flows.erasing import erased_among, refuse_again
 from mailgate.flows.gather import mail_facts
 from mailgate.flows.reading import Reading, ReadJob
 from mailgate.flows.record import to_json
@@ -100,6 +101,7 @@ def _batch(
     read = [(mail, reading) for mail, reading in mails if not isinstance(reading, Exception)]
     batch = Batch()
     batch.read(connection, read)
+    batch.erased = erased_among(connection, site.mint, [reading.message.fingerprint for _, reading in read])
     return [_one(connection, site, owner, mail, reading, batch) for mail, reading in read]
 
 
@@ -125,6 +127,11 @@ def _alone(site: Site, owner: str, mail: ClaimedMail, reading: Reading | Excepti
 
 def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, batch: Batch) -> Settled:
     message = reading.message
+    erased = batch.erased
+    if erased is None:
+        erased = erased_among(connection, site.mint, [message.fingerprint])
+    if message.fingerprint in erased:
+        return _came_again(connection, site, owner, mail, reading)
     bare = message.message_id is None and message.date is None
     first = mail.id
     if mail.id not in batch.new:
@@ -139,6 +146,13 @@ def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, read
     facts = mail_facts(connection, site, mail, reading, batch)
     note = tickets.note_of_mail(connection, mail.id) if facts.confirmed else None
     return settle(connection, site, owner, mail, reading, facts, batch, note)
+
+
+def _came_again(connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading) -> Settled:
+    """A mail that was erased, out of a mailbox that is read anew: a duplicate of what is no more."""
+    journal.settle(connection, mail.id, owner, site.clock(), outcome=str(Outcome.DUPLICATE))
+    refuse_again(connection, site.mint, mail.id, [one.sha256 for one in reading.message.attachments], site.clock())
+    return Settled(mail.id, Outcome.DUPLICATE)
 
 
 def settle(

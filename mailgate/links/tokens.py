@@ -157,6 +157,10 @@ class Mint:
         """A key of its own for another purpose (signed cookies), derived from ours."""
         return self._mac(self._keys[0], b"derive", purpose.encode())
 
+    def marks(self, purpose: str, value: str) -> tuple[str, ...]:
+        """Keyed hashes of a value, 64 hex digits each: the first is the one to keep, any of them may be found."""
+        return tuple(self._mac(key, purpose.encode(), value.encode()).hex() for key in self._keys)
+
     def _is_ours(self, purpose: bytes, payload: bytes, mac: bytes, length: int) -> bool:
         return any(hmac.compare_digest(self._mac(key, purpose, payload)[:length], mac) for key in self._keys)
 

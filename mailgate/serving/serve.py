@@ -14,7 +14,6 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import uvicorn
@@ -45,11 +44,12 @@ from mailgate.sections import Lmtp, Smtp, Submission, TlsFiles
 from mailgate.serving.loops import DeliverLoop, ReceiveLoop
 from mailgate.serving.mailboxes import Mailboxes
 from mailgate.serving.ops import Watched, make_ops
+from mailgate.serving.upkeep import Upkeep
 from mailgate.settings import Settings
 from mailgate.yamltypes import Listen, bound, seconds
 from scheduler.loop import Ticker
 from scheduler.sweeps import Sweep, guarded
-from store import blob_rows, claims, tables
+from store import claims, tables
 from store.errors import StoreError
 from store.vocabulary import Road
 
@@ -115,6 +115,7 @@ class Node:
         self._digests = Digests(house.site)
         self._articles = knowledge.Watch(house.site)
         self._reviews = Reviews(house.site)
+        self._upkeep = Upkeep(house)
         site = house.site
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
 
@@ -325,7 +326,7 @@ class Node:
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
-            ("retention", "scheduler", every.retention, self._sweep_blobs),
+            ("retention", "scheduler", every.retention, self._upkeep.sweep),
             ("sessions", "scheduler", every.retention, lambda: tidying.sweep(self._house.site)),
         ]
         return [
@@ -372,15 +373,6 @@ class Node:
                     )
         if self._disk.ready(0) is not None:
             _LOG.warning("disk below the reserve", free_bytes=self._disk.free_bytes())
-
-    def _sweep_blobs(self) -> None:
-        """Blobs that no row names, a day after they were made."""
-        site = self._house.site
-        now = site.clock()
-        old = now.timestamp() - 86400
-        for sha256, made_at in site.blobs.all():
-            if made_at < old and site.writer.call(partial(blob_rows.may_be_deleted, sha256=sha256, now=now)):
-                site.blobs.delete(sha256)
 
     def _sweep_failed(self, name: str, error: Exception) -> None:
         self._metrics.sweep_failures.labels(name).inc()

@@ -98,6 +98,10 @@ class Workflow:
         """What a status means. Raises KeyError."""
         return self.states[key].category
 
+    def first_of(self, category: str) -> str:
+        """The first status of a category; "" where the workflow has none."""
+        return next((key for key, status in self.states.items() if status.category == category), "")
+
     def pauses(self, key: str) -> bool:
         """Whether the time to the due date stands still in that status."""
         return key in self.states and self.states[key].sla == "pause"

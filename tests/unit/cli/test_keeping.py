@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import zipfile
 from pathlib import Path
 
 from tests.unit.cli.conftest import Shell
@@ -46,3 +48,27 @@ def test_a_half_restored_gateway_is_not_opened(shell: Shell) -> None:
     said = shell("held", "list")
     assert said.code == 75
     assert "mailgate restore" in said.err
+
+
+def test_a_contact_takes_her_data_and_is_forgotten(shell: Shell, tmp_path: Path) -> None:
+    shell.take_in(shell.mail(text="Segredo da Ana"))
+    target = tmp_path / "ana.zip"
+    given = shell("export", "--contact", "ana@cliente.test", "--out", str(target))
+    assert (given.code, given.value["tickets"], given.value["mails"]) == (0, 1, 1)
+    with zipfile.ZipFile(target) as archive:
+        data = json.loads(archive.read("contact.json"))
+        assert b"Segredo da Ana" in archive.read(data["mails"][0]["file"])
+    assert data["contact"][0]["name"] == "Ana Souza"
+    assert "password" not in data["contact"][0]
+    assert data["comments"][0]["text"].strip() == "Segredo da Ana"
+
+    asked = shell("erase", "ana@cliente.test")
+    assert asked.code == 64
+    assert "--yes" in asked.err
+    assert shell("erase", "ana@cliente.test", "--yes", "--json").value["tickets"] == 1
+    assert not any(b"Segredo da Ana" in path.read_bytes() for path in shell.folder.rglob("*") if path.is_file())
+    assert "ana" not in (shell.folder / "erased.list").read_text()
+    assert shell("erase", "ana@cliente.test", "--yes").code == 65
+    assert shell("export", "--contact", "ana@cliente.test").code == 65
+    assert shell("erase", "bruno@example.test", "--yes").code == 65
+    assert shell("verify").code == 0

@@ -1,0 +1,74 @@
+"""What is kept for a time only goes when the time is over; by default nothing goes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from mailgate.app import House
+from mailgate.keeping import verify
+from mailgate.sections import Retention
+from mailgate.serving.upkeep import Upkeep
+from store.tables import COMMENT, OUTBOX, RAW_MAIL, TICKET
+from tests.conftest import SettableClock
+from tests.unit.keeping.conftest import Kept
+
+
+def sweep(kept: Kept, tmp_path: Path, **spans: str) -> None:
+    retention = Retention.model_validate(spans, context={"folder": tmp_path})
+    workflow = SimpleNamespace(first_of=lambda _category: "fechado")
+    house: Any = SimpleNamespace(
+        site=kept.site, database=kept.places.database, settings=SimpleNamespace(retention=retention),
+        shelf=SimpleNamespace(company=SimpleNamespace(workflow=workflow)),
+    )  # fmt: skip
+    assert House
+    Upkeep(house).sweep()
+
+
+def count(kept: Kept, column: Any, *where: Any) -> int:
+    with kept.places.database.read() as connection:
+        return int(connection.execute(select(func.count(column)).where(*where)).scalar_one())
+
+
+def test_by_default_everything_is_kept(kept: Kept, clock: SettableClock, tmp_path: Path) -> None:
+    before = kept.lines()
+    clock.advance(timedelta(days=4000))
+    sweep(kept, tmp_path)
+    assert kept.lines() == before
+
+
+def test_the_bytes_of_old_mails_go_and_those_of_held_mails_stay(
+    kept: Kept, clock: SettableClock, tmp_path: Path
+) -> None:
+    with kept.places.database.write() as connection:
+        connection.execute(text("UPDATE journal SET outcome = 'held' WHERE id = (SELECT min(id) FROM journal)"))
+    before = kept.lines()
+    clock.advance(timedelta(days=29))
+    sweep(kept, tmp_path, raw_mails="30d")
+    assert count(kept, RAW_MAIL.c.journal_id) == 3
+    clock.advance(timedelta(days=2))
+    sweep(kept, tmp_path, raw_mails="30d")
+    assert count(kept, RAW_MAIL.c.journal_id) == 1
+    assert kept.lines() == before
+    assert list(verify.look_at_gateway(kept.places)) == []
+
+
+def test_closed_tickets_and_sent_mails(kept: Kept, clock: SettableClock, tmp_path: Path) -> None:
+    with kept.places.database.write() as connection:
+        connection.execute(text("UPDATE ticket SET status = 'fechado', category = 'closed' WHERE number = 1"))
+        connection.execute(OUTBOX.update().values(state="accepted", settled_at=clock()))
+    unsent = count(kept, OUTBOX.c.id)
+    clock.advance(timedelta(days=366))
+    sweep(kept, tmp_path, closed_tickets="365d")
+    assert 0 < count(kept, OUTBOX.c.id) < unsent
+    assert count(kept, TICKET.c.id, TICKET.c.subject == "") == 1
+    assert count(kept, COMMENT.c.id, COMMENT.c.text != "") == 1
+    sweep(kept, tmp_path, sent_mails="365d")
+    assert count(kept, OUTBOX.c.id) == 0
+    lines = {line["key"]: line for line in kept.lines()}
+    assert (lines["SUP-1"]["status"], lines["SUP-1"]["subject"]) == ("fechado", "")
+    assert lines["SUP-2"]["subject"] == "Impresora"
