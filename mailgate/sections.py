@@ -396,5 +396,5 @@ class Retention(Section):
     raw_mails: DurationLimit = Field(default="off", validate_default=True)
     closed_tickets: DurationLimit = Field(default="off", validate_default=True)
     sent_mails: DurationLimit = Field(default="off", validate_default=True)
-    sessions: DurationLimit = Field(default="off", validate_default=True)
+    access_links: DurationLimit = Field(default="off", validate_default=True)
     erase_list: RequiredPath = Field(default=Path("erased.list"), validate_default=True)

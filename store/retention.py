@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select
 
 from store import erasing
-from store.tables import ACCESS_LINK, COMMENT, JOURNAL, ONE_USE, OUTBOX, RAW_MAIL, SESSION, TICKET
+from store.tables import ACCESS_LINK, COMMENT, JOURNAL, OUTBOX, RAW_MAIL, TICKET
 from store.vocabulary import Category, OutboxState, Outcome
 
 _SETTLED = (OutboxState.ACCEPTED, OutboxState.FAILED, OutboxState.DROPPED, OutboxState.RETURNED)
@@ -31,14 +31,11 @@ def sent_mails(connection: Connection, before: datetime, limit: int) -> int:
     return len(ids)
 
 
-def sessions(connection: Connection, before: datetime, limit: int) -> int:
-    """Sessions, access links and one-use links that ended before an instant."""
-    taken = 0
-    for table in (SESSION, ACCESS_LINK, ONE_USE):
-        ids = _ids(connection, table, table.c.expires_at < before, limit)
-        connection.execute(delete(table).where(table.c.id.in_(ids)))
-        taken += len(ids)
-    return taken
+def access_links(connection: Connection, before: datetime, limit: int) -> int:
+    """Access links that expired before an instant."""
+    ids = _ids(connection, ACCESS_LINK, ACCESS_LINK.c.expires_at < before, limit)
+    connection.execute(delete(ACCESS_LINK).where(ACCESS_LINK.c.id.in_(ids)))
+    return len(ids)
 
 
 def closed_tickets(connection: Connection, before: datetime, now: datetime, limit: int, digests: erasing.Marks) -> int:

@@ -40,7 +40,7 @@ class Upkeep:
         sums: tuple[tuple[str, timedelta, Callable[..., int]], ...] = (
             ("raw mails", kept.raw_mails, retention.raw_mails),
             ("sent mails", kept.sent_mails, retention.sent_mails),
-            ("sessions", kept.sessions, retention.sessions),
+            ("access links", kept.access_links, retention.access_links),
             ("closed tickets", kept.closed_tickets, self._closed),
         )
         for what, span, take in sums:
