@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.portal.conftest import make_portal, portal
+from tests.unit.portal.conftest import make_portal, portal, quick
 
-__all__ = ["make_portal", "portal"]
+__all__ = ["make_portal", "portal", "quick"]
