@@ -33,6 +33,9 @@ class Metrics:
         )
         self.free_disk = Gauge("mailgate_free_disk_bytes", "Free octets for data", registry=self.registry)
 
+        self.audit_at = Gauge("mailgate_audit_last_timestamp", "When the last audit was done", registry=self.registry)
+        self.audit_found = Gauge("mailgate_audit_found", "What the last audit found", ["what"], registry=self.registry)
+
     def text(self) -> bytes:
         """The numbers in Prometheus' text format."""
         return generate_latest(self.registry)

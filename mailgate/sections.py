@@ -358,6 +358,12 @@ class Quarterly(Section):
     ask: YesNo = True
 
 
+class Nightly(Daily):
+    """What a day begins with."""
+
+    hour: Hour = 6
+
+
 class Digests(Section):
     """When the mails of the calendar leave; who gets them, and whether, is said in notices.yaml."""
 
@@ -366,6 +372,7 @@ class Digests(Section):
     managers: Weekly = Weekly()
     weekly: Weekly = Weekly()
     contacts: Quarterly = Quarterly()
+    audit: Nightly = Nightly()
 
 
 class Assistant(Section):

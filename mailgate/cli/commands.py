@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from mailgate import __version__
 from mailgate.cli import (
     admin,
+    auditing,
     directory,
     dkim,
     erasing,
@@ -39,13 +40,23 @@ _PANELS = {
     "init": _SETTING_UP, "check": _SETTING_UP, "serve": _SETTING_UP, "doctor": _SETTING_UP, "migrate": _SETTING_UP,
     "demo": _SETTING_UP, "parse": _MAIL, "ingest": _MAIL, "export": _MAIL, "explain": _MAIL, "stats": _PEOPLE,
     "timeline": _MAIL, "backup": _KEEPING, "restore": _KEEPING, "verify": _KEEPING,
-    "erase": _KEEPING,
+    "erase": _KEEPING, "audit": _KEEPING,
 }  # fmt: skip
 
 app = typer.Typer(
     help=HELP, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False
 )
-for group in (admin.app, serve.app, mail.app, explain.app, stats.app, timeline.app, keeping.app, erasing.app):
+for group in (
+    admin.app,
+    serve.app,
+    mail.app,
+    explain.app,
+    stats.app,
+    timeline.app,
+    auditing.app,
+    keeping.app,
+    erasing.app,
+):
     for command in group.registered_commands:
         name = str(command.name or getattr(command.callback, "__name__", ""))
         command.rich_help_panel = _PANELS.get(name, "More")

@@ -100,6 +100,13 @@ class ImapSession:
             found = self._client.list_folders()
             return [str(name) for flags, _, name in found if b"\\noselect" not in {_lower(f) for f in flags}]
 
+    def mail_folders(self) -> list[str]:
+        """As `folders`, without what the server marks as sent, written, thrown away, or as all mail (RFC 6154 §2)."""
+        other = {r"\noselect", r"\nonexistent", r"\sent", r"\drafts", r"\trash", r"\all", r"\flagged"}
+        with self._speaking("listing the folders"):
+            found = self._client.list_folders()
+            return [str(name) for flags, _, name in found if not other & {_lower(f) for f in flags}]
+
     def create(self, folder: str) -> None:
         """Make a folder and subscribe to it, so that mail clients show it."""
         with self._speaking(f"making the folder {folder}"):

@@ -18,7 +18,7 @@ from mailgate.app import House
 from mailgate.ingest.imap import ImapHealth
 from mailgate.ingest.journal import DiskReserve
 from mailgate.metrics import Metrics
-from store import journal, outbox
+from store import audits, journal, outbox
 from store.errors import StoreError
 
 
@@ -90,6 +90,11 @@ def measure(watched: Watched) -> None:
                 metrics.journal.labels(outcome).set(count)
             for state, count in outbox.counts(connection).items():
                 metrics.outbox.labels(state).set(count)
+            last = audits.newest(connection)
+            if last is not None:
+                metrics.audit_at.set(last.at.timestamp())
+                for what in ("seen", "accounted", "strays", "unreached", "unsent"):
+                    metrics.audit_found.labels(what).set(getattr(last, what))
             metrics.journal_age.set(_age(now, journal.oldest_pending(connection)))
             metrics.outbox_age.set(_age(now, outbox.oldest_waiting(connection)))
     except StoreError:

@@ -41,6 +41,7 @@ from mailgate.portal.app import make_app
 from mailgate.portal.limits import PortalLimits
 from mailgate.resources import data_folder
 from mailgate.sections import Lmtp, Smtp, Submission, TlsFiles
+from mailgate.serving.audits import DailyAudit
 from mailgate.serving.loops import DeliverLoop, ReceiveLoop
 from mailgate.serving.mailboxes import Mailboxes
 from mailgate.serving.ops import Watched, make_ops
@@ -116,6 +117,7 @@ class Node:
         self._articles = knowledge.Watch(house.site)
         self._reviews = Reviews(house.site)
         self._upkeep = Upkeep(house)
+        self._audit = DailyAudit(house)
         site = house.site
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
 
@@ -299,6 +301,7 @@ class Node:
         await asyncio.gather(*(listener.drain(DRAIN_SECONDS) for listener in self._listeners))
         if self._mailboxes is not None:
             await asyncio.to_thread(self._mailboxes.stop, DRAIN_SECONDS)
+        self._audit.stop()
         if self._ticker is not None:
             await asyncio.to_thread(self._ticker.stop)
         for loop in (self._receive, self._deliver):
@@ -326,6 +329,7 @@ class Node:
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
+            ("audit", "scheduler", every.leases, self._audit.sweep),
             ("retention", "scheduler", every.retention, self._upkeep.sweep),
             ("sessions", "scheduler", every.retention, lambda: tidying.sweep(self._house.site)),
         ]

@@ -19,7 +19,7 @@ ticket list; ticket show; ticket open; ticket reply; ticket note; ticket assign;
 contact add; contact list; contact show; agent add; agent list; agent show; agent password;
 organisation add; organisation list; organisation show;
 held list; held show; held retry; held release; held drop; outbox list; outbox show; outbox retry; outbox drop;
-backup; restore; verify; erase"""
+backup; restore; verify; erase; audit"""
 
 
 def test_the_commands_that_are_owed() -> None:

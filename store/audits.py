@@ -1,0 +1,66 @@
+"""What an audit asks: which mails of the mailboxes have a row, and which outgoing mails have no end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, or_, select
+
+from store.tables import AUDIT, IMAP_CURSOR, JOURNAL, OUTBOX
+from store.vocabulary import OutboxState, Outcome, Road
+
+Place = tuple[str, str, int, int]  # account, folder, UIDVALIDITY, UID
+_UNSENT = (OutboxState.WAITING, OutboxState.SENDING)
+
+
+def places(connection: Connection, since: datetime) -> set[Place]:
+    """Where the mails lay that came out of mailboxes since then."""
+    j = JOURNAL.c
+    rows = connection.execute(select(j.origin).where(j.road == str(Road.IMAP), j.received_at >= since)).scalars()
+    return {(str(o.get("account")), str(o.get("folder")), o.get("uidvalidity", 0), o.get("uid", 0)) for o in rows}
+
+
+def known(connection: Connection, marks: Sequence[str]) -> set[str]:
+    """Those of the digests (of bytes, or fingerprints) that a row has."""
+    j = JOURNAL.c
+    found: set[str] = set()
+    for row in connection.execute(
+        select(j.raw_sha256, j.fingerprint).where(or_(j.raw_sha256.in_(marks), j.fingerprint.in_(marks)))
+    ):
+        found |= {row.raw_sha256, row.fingerprint or ""}
+    return found & set(marks)
+
+
+def first_reads(connection: Connection) -> dict[tuple[str, str], datetime]:
+    """(account, folder) → when it was read for the first time."""
+    c = IMAP_CURSOR.c
+    return {(r.account, r.folder): r.started_at for r in connection.execute(select(c.account, c.folder, c.started_at))}
+
+
+def undecided(connection: Connection, before: datetime) -> int:
+    """Mails that came before an instant and are still not decided."""
+    j = JOURNAL.c
+    query = select(func.count()).where(j.outcome == str(Outcome.PENDING), j.received_at < before)
+    return int(connection.execute(query).scalar_one())
+
+
+def outbox(connection: Connection, since: datetime, late: datetime) -> dict[str, int]:
+    """Outgoing mails written since then, by state; `late`: those that wait since before `late`, whenever written."""
+    o = OUTBOX.c
+    rows = connection.execute(select(o.state, func.count()).where(o.created_at >= since).group_by(o.state))
+    found = {str(state): int(count) for state, count in rows}
+    waiting = select(func.count()).where(o.state.in_(_UNSENT), o.created_at < late)
+    return found | {"late": int(connection.execute(waiting).scalar_one())}
+
+
+def put(connection: Connection, row: dict[str, Any]) -> None:
+    """Keep what an audit found; those of more than a year ago are forgotten."""
+    connection.execute(AUDIT.delete().where(AUDIT.c.at < row["at"] - timedelta(days=400)))
+    connection.execute(insert(AUDIT).values(**row))
+
+
+def newest(connection: Connection) -> Row[Any] | None:
+    """The last audit; None where there never was one."""
+    return connection.execute(select(AUDIT).order_by(AUDIT.c.at.desc()).limit(1)).first()
