@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -30,8 +30,9 @@ class Ticker:
         )
         for sweep in sweeps:
             seconds = max(sweep.every, timedelta(milliseconds=50)).total_seconds()
-            first = {"next_run_time": datetime.now(UTC)} if sweep.at_once else {}
-            self._scheduler.add_job(sweep.run, "interval", seconds=seconds, id=sweep.name, **first)
+            self._scheduler.add_job(sweep.run, "interval", seconds=seconds, id=sweep.name)
+            if sweep.at_once:
+                self._scheduler.add_job(sweep.run, id=f"{sweep.name}, at once")
 
     def start(self) -> None:
         """Begin to tick."""
