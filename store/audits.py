@@ -39,6 +39,11 @@ def first_reads(connection: Connection) -> dict[tuple[str, str], datetime]:
     return {(r.account, r.folder): r.started_at for r in connection.execute(select(c.account, c.folder, c.started_at))}
 
 
+def oldest(connection: Connection) -> datetime | None:
+    """When the first mail came; None for an empty journal."""
+    return connection.execute(select(func.min(JOURNAL.c.received_at))).scalar()
+
+
 def undecided(connection: Connection, before: datetime) -> int:
     """Mails that came before an instant and are still not decided."""
     j = JOURNAL.c

@@ -18,11 +18,14 @@ from sqlalchemy import Connection
 from mailgate import log
 from mailgate.app import House
 from mailgate.flows.erasing import erased_among
+from mailgate.flows.letters import letter
 from mailgate.ingest.imap_audit import Books, Seen, Wire, look
 from mailgate.links.tokens import Mint
+from mailgate.notify.plan import Person
 from mailgate.sections import WEEKDAYS
 from mailgate.serving.mailboxes import account_of
-from store import audits
+from store import audits, outbox, people
+from store.vocabulary import Notice, Role
 
 _LOG = log.get("audit")
 UNDECIDED_AFTER = timedelta(hours=1)
@@ -48,6 +51,15 @@ class Audited:
     @property
     def unsent(self) -> int:
         return self.outbox.get("late", 0) + self.outbox.get("failed", 0)
+
+    @property
+    def troubles(self) -> dict[str, int]:
+        """What is not as it should be, by its name."""
+        found = {
+            "strays": len(self.seen.strays), "undecided": self.undecided, "unsent": self.unsent,
+            "unreached": len(self.seen.unreached),
+        }  # fmt: skip
+        return {what: count for what, count in found.items() if count}
 
     @property
     def line(self) -> str:
@@ -111,11 +123,28 @@ class DailyAudit:
         if local.hour < when.hour or WEEKDAYS[local.weekday()] not in when.days or self._done == local.date():
             return False
         with house.database.read() as connection:
-            last = audits.newest(connection)
+            last, first = audits.newest(connection), audits.oldest(connection)
         self._done = local.date()
+        if first is None or first.astimezone(local.tzinfo).date() == local.date():
+            return False  # the gateway's first day: there is nothing to look back on
         if last is not None and last.at.astimezone(local.tzinfo).date() == local.date():
             return False
         found = audit(house, house.site.clock() - _DAILY_SPAN, self._stop.is_set)
-        good = not (found.seen.strays or found.undecided or found.unsent or found.seen.unreached)
-        (_LOG.info if good else _LOG.warning)("audit", line=found.line)
+        (_LOG.warning if found.troubles else _LOG.info)("audit", line=found.line)
+        if house.site.sends(Notice.AUDIT):
+            house.site.writer.call(lambda connection: self._tell(connection, found))
         return True
+
+    def _tell(self, connection: Connection, found: Audited) -> None:
+        """The day's line, to the admins (where there is none, to the managers, else to all), good or bad."""
+        site, policy = self._house.site, self._house.site.policy
+        rows = [{"key": "seen", "subject": "", "status": str(found.seen.mails), "who": str(found.accounted)}]
+        rows += [{"key": what, "subject": "", "status": str(n)} for what, n in found.troubles.items()]
+        everyone = people.agents(connection)
+        chosen = (told for role in ("admin", "manager") if (told := [a for a in everyone if a.role == role]))
+        letters = []
+        for agent in next(chosen, everyone):
+            language = agent.language if agent.language in policy.languages else policy.locale
+            person = Person(agent.id, agent.name, agent.address, language, Role.AGENT)
+            letters.append(letter(site, Notice.AUDIT, person, {"rows": rows}, found.at))
+        outbox.enqueue(connection, letters)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
 
 from mailgate import app
 from mailgate.metrics import Metrics
@@ -10,6 +13,7 @@ from mailgate.serving.audits import DailyAudit
 from mailgate.serving.ops import Watched, measure
 from mailgate.settings import load_settings
 from store import audits, cursors
+from store.tables import OUTBOX
 from tests.unit.cli.conftest import Shell
 from tests.unit.ingest.fake_imap import FakeFolder, FakeImap
 
@@ -62,12 +66,19 @@ def test_a_mail_that_rots_in_junk_is_found(shell: Shell) -> None:
 def test_once_a_day_and_a_monitor_can_tell_when(shell: Shell) -> None:
     shell.change("\nportal:", "\ndigests: {audit: {hour: 0}}\nportal:")
     house = app.open_house(load_settings(shell.file))
+    site = house.site
     try:
-        daily = DailyAudit(house)
-        assert [daily.sweep(), daily.sweep(), DailyAudit(house).sweep()] == [True, False, False]
+        assert not DailyAudit(house).sweep()  # nothing ever came
+        tomorrow = replace(house, site=replace(site, clock=lambda: site.clock() + timedelta(days=1)))
+        shell.take_in(shell.mail())
+        assert not DailyAudit(house).sweep()  # the first day
+        daily = DailyAudit(tomorrow)
+        assert [daily.sweep(), daily.sweep(), DailyAudit(tomorrow).sweep()] == [True, False, False]
         with house.database.read() as connection:
             last = audits.newest(connection)
+            told = [row for row in connection.execute(select(OUTBOX)) if row.notice == "AUDIT"]
         assert last is not None
+        assert [row.recipient for row in told] == ["bruno@example.test"]
         metrics = Metrics()
         measure(Watched(house, NoDisk(), None, metrics, lambda: True))  # type: ignore[arg-type]
         assert metrics.registry.get_sample_value("mailgate_audit_last_timestamp") == last.at.timestamp()
