@@ -25,9 +25,8 @@ addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sending]")) delete form.dataset.sending;
 });
 
-// "Show password": the page has the box hidden, since without a script it could do nothing.
+// "Show password": without scripts the box is not there (account.css), since it could do nothing.
 for (const box of document.querySelectorAll("[data-shows]")) {
-  box.closest("[hidden]")?.removeAttribute("hidden");
   box.addEventListener("change", () => {
     for (const id of box.dataset.shows.split(" ")) {
       document.getElementById(id).type = box.checked ? "text" : "password";
