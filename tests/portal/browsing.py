@@ -7,7 +7,7 @@ Accessibility is judged by axe-core (Deque, MPL 2.0) by the rules of WCAG 2.2 A 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +48,15 @@ class Reader:
         faults = self.faults()
         assert faults == [], f"{self.page.url}\n" + "\n".join(faults)
 
-    def faults(self) -> list[str]:
-        """What axe finds that is serious or critical: rule, what it says, where."""
+    def faults(self, rules: Sequence[str] = ()) -> list[str]:
+        """What axe finds that is serious or critical: rule, what it says, where. rules: only these, else all."""
         if not self.scripts:  # axe is a script itself
             return []
-        self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(_AXE.read_text(encoding="utf-8"))
+        only = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": _RULES}
         found: dict[str, Any] = self.page.evaluate(
-            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})", _RULES
+            "only => axe.run(document, {runOnly: only, resultTypes: ['violations']})", only
         )
         return [
             f"{one['id']}: {one['help']}: {node['html'][:200]}"

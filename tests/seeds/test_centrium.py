@@ -1,8 +1,9 @@
 """Centrium, "Painel do Cliente": six statuses, told by mail alone. Words in quotation marks are the document's.
 
-Portal (issue of the pages): the form "Abrir Novo Ticket" and its fields (R020, R021, R024, R026, R037), "Ver
-histórico do Ticket" and "Verificar Status do Ticket" (R052), ENTRAR (R056), "Postar uma Resposta" (R089), the Light
-and the Master panel with its filters, tabs and icon (R059, R060, R080 to R083, R094, R098).
+Its pages are told in `tests/portal/test_centrium_pages.py`: the form "Abrir Novo Ticket" and its fields (R020, R021,
+R024, R026, R037), "Ver histórico do Ticket" and "Verificar Status do Ticket" (R052), ENTRAR (R056), "Postar uma
+Resposta" (R089), the Light and the Master panel with its filters, tabs and icon (R059, R060, R080 to R083, R094,
+R098).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Negotti, "Como enviar um chamado?": Novo, Aberto, Pendente, Resolvido; every change and every message is told.
 
-Portal (issue of the pages): "Enviar uma Solicitação" (R020), "Esqueci minha senha" (R057, N3), "Solicitações da
-Organização" with its filter (R081, R083, R104), the shortcut on a phone (R071).
+Its pages are told in `tests/portal/test_negotti_pages.py`: "Enviar uma Solicitação" (R020), "Esqueci minha senha"
+(R057, N3), "Solicitações da Organização" with its filter (R081, R083, R104), the shortcut on a phone (R071).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The provider, "Sistema de chamados": two tabs, four notices by mail and by WhatsApp, and a rating
 that is heard at once.
 
-Portal (issue of the pages): "Novo Chamado" with category and assistant (R020, R025, R033, R036), tabs "Abertos" and
-"Finalizados" as a page (R082), participants added there (R035, R091), permissions (R062, R063), "Meu Perfil" (R064,
-R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry points (R097).
+Its pages are told in `tests/portal/test_provedor_pages.py`: "Novo Chamado" with category and assistant (R020, R025,
+R033, R036), tabs "Abertos" and "Finalizados" as a page (R082), participants added there (R035, R091), permissions
+(R062, R063), "Meu Perfil" (R064, R118), first access with pop-ups (R067, R070), "Estatísticas" (R122, R123), entry
+points (R097).
 """
 
 from __future__ import annotations

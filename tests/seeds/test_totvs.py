@@ -1,7 +1,8 @@
 """TOTVS, "Canais de atendimento": Pendente, Validação Cliente, Resolvido, Fechado, and the days between them.
 
-Portal (issue of the pages): "Portal do Cliente" with drag and drop and articles while one types (R020, R029, R032),
-the "Dashboard" with the last interaction (R095), contacts added by the customer's administrator (R105).
+Its pages are told in `tests/portal/test_totvs_pages.py`: "Portal do Cliente" with drag and drop and articles while
+one types (R020, R029, R032), the "Dashboard" with the last interaction (R095), contacts added by the customer's
+administrator (R105).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Zetti, "Portal do Cliente": departments, request types, tickets opened by agents, and keys like SUP-123.
 
-Portal (issue of the pages): log-in and its password (R055 to R057, N3), "Nova solicitação" with department, type,
-fields and "Vincular outras lojas ou pessoas" (R020 to R023, R026, R034), lists, filters, columns, search, counter
-(R080, R081, R083 to R086), the bell (R093, R117), "Compartilhar" (R066, R092), the knowledge base (R032, R124),
-"Sair" (R065).
+Its pages are told in `tests/portal/test_zetti_pages.py`: log-in and its password (R055 to R057, N3), "Nova
+solicitação" with department, type, fields and "Vincular outras lojas ou pessoas" (R020 to R023, R026, R034), lists,
+filters, columns, search, counter (R080, R081, R083 to R086), the bell (R093, R117), "Compartilhar" (R066, R092), the
+knowledge base (R032, R124), "Sair" (R065).
 """
 
 from __future__ import annotations
