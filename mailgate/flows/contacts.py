@@ -17,6 +17,7 @@ from mailgate.flows.inviting import invite_within
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise, parse_address
 from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
+from mailgate.people.visibility import sees_as_far
 from store import people, sessions
 
 _LOG = log.get("contacts")
@@ -53,7 +54,7 @@ def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
         found = _address(address)
         if site.is_ours(found) or people.agent_by_address(connection, found) is not None:
             raise Refused("ours")
-        _check(connection, admin, wanted, None)
+        _check(connection, site, admin, wanted, None)
         old = people.contact_by_address(connection, found)
         if old is not None:
             domains = _organisation(connection, admin).domains
@@ -62,6 +63,8 @@ def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
                 raise Refused("taken")
             if old.organisation_id == admin.organisation_id:
                 raise Refused("there")
+        elif people.organisation_of(connection, found) not in (None, admin.organisation_id):
+            raise Refused("taken")  # the first mail of another company's person would be read here
         made = old or people.contact_for(
             connection, site.ids.new(), found, wanted.name or found.partition("@")[0], None, site.clock(), wanted.role
         )
@@ -84,7 +87,7 @@ def change(site: Site, admin_id: int, contact_id: int, wanted: Wanted) -> None:
     def work(connection: Connection) -> None:
         admin = _admin(connection, admin_id)
         old = member_of(connection, admin, contact_id)
-        _check(connection, admin, wanted, old)
+        _check(connection, site, admin, wanted, old)
         if old.id == admin.id and (wanted.role, wanted.active) != (admin.role, True):
             raise Refused("self")
         if old.id == admin.id and permissions(wanted.role, wanted.may) != permissions(admin.role, admin.may):
@@ -133,10 +136,13 @@ def _organisation(connection: Connection, admin: Row[Any]) -> Row[Any]:
     return found
 
 
-def _check(connection: Connection, admin: Row[Any], wanted: Wanted, old: Row[Any] | None) -> None:
+def _check(connection: Connection, site: Site, admin: Row[Any], wanted: Wanted, old: Row[Any] | None) -> None:
     own = permissions(admin.role, admin.may)
     known = wanted.role in ROLES and all(p in PERMISSIONS for p in wanted.may or ())
     if not known or not may_grant(own, wanted.role, wanted.may):
+        raise Refused("grant")
+    is_new = old is None or old.role != wanted.role
+    if is_new and not sees_as_far(admin.role, wanted.role, site.book().scopes):
         raise Refused("grant")
     if old is not None and old.id != admin.id and not may_grant(own, old.role, old.may):
         raise Refused("grant")

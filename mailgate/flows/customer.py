@@ -24,7 +24,7 @@ from mailgate.flows.gather import action_facts
 from mailgate.flows.linkrows import new_link
 from mailgate.flows.peoplework import contact_of
 from mailgate.flows.record import keep
-from mailgate.flows.seeing import may_see_ticket, only_follows
+from mailgate.flows.seeing import may_answer, may_see_ticket, only_follows
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
 from mailgate.links.tokens import digest
@@ -36,6 +36,7 @@ from store import journal, links, outbox, people, tickets
 from store.vocabulary import Channel, CommentKind, Notice, Outcome, Role
 
 _READS_ONLY = "who only follows a ticket does not write in it"
+_SEES_ONLY = "who may not answer in colleagues' tickets does not write in this one"
 
 
 class Refused(NotAllowed):
@@ -75,14 +76,24 @@ def comment(
         contact = people.contact(connection, contact_id) if contact_id else None
         if contact is None or not contact.active:
             raise NotAllowed("this link belongs to nobody who may write")
-        if only_follows(connection, ticket_id, contact.id):
-            raise NotAllowed(_READS_ONLY)
+        _refuse_readers(connection, site, ticket_id, contact.id, via)
         action = ActionFacts(
             "comment", Role.CUSTOMER, Channel.PORTAL, contact.id, contact.name, contact.address, via, text
         )
         return act(connection, site, action, ticket_id, contact.id, files)
 
     return site.writer.call(work)
+
+
+def _refuse_readers(connection: Connection, site: Site, ticket_id: int, contact_id: int, via: str) -> None:
+    """NotAllowed for who follows a ticket to read it, and for who signed in, sees it, and may not answer in it.
+
+    Whoever holds a link was written to about the ticket: he may answer, as by mail.
+    """
+    if only_follows(connection, ticket_id, contact_id):
+        raise NotAllowed(_READS_ONLY)
+    if via != "link" and not may_answer(connection, site, ticket_id, contact_id):
+        raise NotAllowed(_SEES_ONLY)
 
 
 def finalize(site: Site, ticket_id: int, contact_id: int, text: str = "", via: str = "portal") -> Done:
@@ -95,8 +106,7 @@ def finalize(site: Site, ticket_id: int, contact_id: int, text: str = "", via: s
         contact = people.contact(connection, contact_id)
         if contact is None or not contact.active:
             raise NotAllowed("this link belongs to nobody who may write")
-        if only_follows(connection, ticket_id, contact.id):
-            raise NotAllowed(_READS_ONLY)
+        _refuse_readers(connection, site, ticket_id, contact.id, via)
         action = ActionFacts(
             "finalize", Role.CUSTOMER, Channel.PORTAL, contact.id, contact.name, contact.address, via, text
         )

@@ -14,6 +14,7 @@ from mailgate.decide.facts import ContactFacts
 from mailgate.decide.thread import viewer
 from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.site import Site
+from mailgate.people.roles import permissions
 from mailgate.people.visibility import Matter, may_see
 from store import people, tickets
 
@@ -48,6 +49,18 @@ def only_follows(connection: Connection, ticket_id: int, contact_id: int) -> boo
     follows = next((p for p in tickets.participants(connection, [ticket_id]) if p.contact_id == contact_id), None)
     own = ticket is not None and ticket.requester_id == contact_id
     return follows is not None and not follows.contributes and not own
+
+
+def may_answer(connection: Connection, site: Site, ticket_id: int, contact_id: int) -> bool:
+    """Whether a contact may write in this ticket for what he is: on it, or one who sees it and may answer."""
+    ticket = next(iter(tickets.by_ids(connection, [ticket_id])), None)
+    row = people.contact(connection, contact_id)
+    if ticket is None or row is None:
+        return False
+    on_it = {ticket.requester_id, *(p.contact_id for p in tickets.participants(connection, [ticket_id]))}
+    if contact_id in on_it:
+        return True
+    return "answer" in permissions(row.role, row.may) and may_see_ticket(connection, site, contact_id, ticket)[0]
 
 
 def _seen(connection: Connection, site: Site, person: ContactFacts, rows: list[Row[Any]]) -> list[tuple[bool, str]]:

@@ -115,6 +115,16 @@ def _seen(why: str, sees: bool) -> tuple[bool, str] | None:
     return (True, _WHY[why]) if sees else None
 
 
+def sees_as_far(giver: str, role: str, scopes: Scopes) -> bool:
+    """Whether somebody of the role `giver` sees at least what the role `role` sees: else, by making a friend a manager
+    with no permission at all, whoever administers contacts could read what he may not."""
+    if role in LEADING and giver not in LEADING:
+        return False
+    reach = [_REACH.index(scopes.roles.get(one, "own")) for one in (giver, role)]
+    return reach[0] >= reach[1]
+
+
+_REACH = ("own", "branch", "organisation", "network")
 _WHY = {
     "organisation": "may see the tickets of the organisation",
     "network": "may see the tickets of the network",

@@ -24,7 +24,7 @@ from mailgate.flows.customer import Expired, Grant
 from mailgate.flows.seeing import may_see_ticket
 from mailgate.portal import members
 from mailgate.portal.cookies import Visit
-from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, peer
+from mailgate.portal.desk import Desk, asker, desk_of, first, only_from_our_pages
 from mailgate.portal.visitor import Visitor
 from store import people, tickets
 from store.errors import StoreError
@@ -153,7 +153,7 @@ async def ask(request: Request) -> Response:
     task = None
     if found is not None and "@" in address:
         task = BackgroundTask(_mail, desk, customer.send_link, address, desk.site.key(int(found[2])))
-    return desk.message(request, "asked", 200, background=task)
+    return _closed(desk.message(request, "asked", 200, background=task))
 
 
 async def renew(request: Request) -> Response:
@@ -166,7 +166,14 @@ async def renew(request: Request) -> Response:
     link_id = desk.site.mint.read_access_token(token)
     await run_in_threadpool(desk.site.writer.database.ping)
     task = BackgroundTask(_mail, desk, customer.renew_link, link_id) if link_id is not None else None
-    return desk.message(request, "renewed", 200, background=task)
+    return _closed(desk.message(request, "renewed", 200, background=task))
+
+
+def _closed(answer: HTMLResponse) -> HTMLResponse:
+    """The answer as the last one on its connection: what is asked next on it would wait for the mail, if there is one,
+    and so tell that there is one."""
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 def _mail(desk: Desk, send: Any, *named: Any) -> None:
@@ -180,14 +187,14 @@ def _mail(desk: Desk, send: Any, *named: Any) -> None:
 
 def refuse_guessing(desk: Desk, request: Request) -> None:
     """Count a token that opens nothing; 429 for a peer that has tried too many."""
-    wait = desk.misses.count(peer(request), desk.site.clock())
+    wait = desk.misses.count(asker(request), desk.site.clock())
     if wait:
         raise HTTPException(429, headers={"Retry-After": str(wait)})
 
 
 def refuse_asking(desk: Desk, request: Request) -> None:
     """Count a question for a link, right or wrong alike: else the count itself would tell which it was."""
-    wait = desk.asks.count(peer(request), desk.site.clock())
+    wait = desk.asks.count(asker(request), desk.site.clock())
     if wait:
         raise HTTPException(429, headers={"Retry-After": str(wait)})
 

@@ -45,7 +45,7 @@ from mailgate.portal import (
 )
 from mailgate.portal.access import LinkExpired
 from mailgate.portal.cookies import Cookies
-from mailgate.portal.desk import Desk, desk_of, peer
+from mailgate.portal.desk import Desk, asker, desk_of
 from mailgate.portal.entering import Crowded
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.members import NotSignedIn, to_sign_in
@@ -147,7 +147,7 @@ class _Rate:
         if scope["type"] == "http" and not scope["path"].startswith(_UNCOUNTED):
             request = Request(scope)
             desk = desk_of(request)
-            wait = desk.by_ip.count(peer(request), desk.site.clock())
+            wait = desk.by_ip.count(asker(request), desk.site.clock())
             if wait:
                 answer = desk.message(request, "429", 429)
                 answer.headers["Retry-After"] = str(wait)

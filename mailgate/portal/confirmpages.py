@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from mailgate.flows import customer
 from mailgate.portal.access import refuse_guessing
 from mailgate.portal.desk import desk_of, only_from_our_pages
+from mailgate.portal.nonces import has_nonce, nonce
 
 
 def look(request: Request) -> Response:
@@ -23,17 +25,21 @@ def look(request: Request) -> Response:
         raise HTTPException(404)
     if found.state != "open":
         return desk.message(request, f"confirm_{found.state}", 410)
-    return desk.page(request, "confirm.html", token=token, asked=found)
+    return desk.page(request, "confirm.html", token=token, asked=found, nonce=nonce(desk, request, "confirm"))
 
 
-def send(request: Request) -> Response:
+async def send(request: Request) -> Response:
     """POST /confirm/{token}: the kept text goes through the line once more, as confirmed."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
-    token: str = request.path_params["token"]
-    if customer.confirm(desk.site, token) is not None:
+    async with request.form(max_files=0, max_fields=5, max_part_size=1024) as form:
+        ours = has_nonce(desk, request, "confirm", form)
+    if ours and await run_in_threadpool(customer.confirm, desk.site, request.path_params["token"]) is not None:
         return desk.message(request, "confirmed", 200)
-    return look(request)
+    answer = await run_in_threadpool(look, request)
+    if not ours and answer.status_code == 200:
+        answer.status_code = 403
+    return answer
 
 
 ROUTES = [

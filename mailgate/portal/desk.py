@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from mailgate.flows.site import Site
 from mailgate.i18n import Translations, Translator
 from mailgate.portal import menu
+from mailgate.portal.browsers import counted
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.menu import Offer
@@ -144,6 +145,11 @@ def peer(request: Request) -> str:
     while near in proxies and hops:
         near = hops.pop()[:64]
     return near
+
+
+def asker(request: Request) -> str:
+    """Whom to count a request for: the peer, of IPv6 its whole network."""
+    return counted(peer(request))
 
 
 def only_from_our_pages(request: Request, base_url: str) -> None:

@@ -13,11 +13,12 @@ from starlette.responses import Response
 
 from mailgate.flows import sessions
 from mailgate.flows.sessions import Came
+from mailgate.mail.addresses import normalise
 from mailgate.people import passwords, preferences
 from mailgate.people.roles import LEADING
-from mailgate.portal.browsers import browser_name, counted, network
+from mailgate.portal.browsers import browser_name, network
 from mailgate.portal.cookies import Visit
-from mailgate.portal.desk import Desk, first, peer
+from mailgate.portal.desk import Desk, asker, first, peer
 
 #: So many wait for their password to be looked at; whoever comes then is asked to come again.
 _MOST_WAITING = 40
@@ -92,7 +93,8 @@ def attempt(desk: Desk, request: Request, address: str) -> tuple[int, Callable[[
 
     It is counted before the password is looked at, so that tries at the same moment are bounded too.
     """
-    now, keys = desk.site.clock(), (f"peer {counted(peer(request))}", f"account {address.casefold()[:320]}")
+    now = desk.site.clock()
+    keys = (f"peer {asker(request)}", f"account {normalise(address[:320]).casefold()}")  # however it is spelt
     wait = max(desk.logins.wait(key, now) for key in keys)
     if wait:
         return wait, lambda: None
@@ -108,6 +110,6 @@ def attempt(desk: Desk, request: Request, address: str) -> tuple[int, Callable[[
 
 def refuse_hurry(desk: Desk, request: Request) -> None:
     """Count a wish for a mail, right or wrong alike; 429 for a peer that has asked too often."""
-    wait = desk.asks.count(counted(peer(request)), desk.site.clock())
+    wait = desk.asks.count(asker(request), desk.site.clock())
     if wait:
         raise HTTPException(429, headers={"Retry-After": str(wait)})

@@ -16,6 +16,7 @@ from mailgate.people import passwords
 from mailgate.portal.access import Admitted, admit, refuse_guessing
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
 from mailgate.portal.entering import SMALL_FORM, came, form_page, is_from_form, let_in, secret, slowly
+from mailgate.portal.nonces import has_nonce, nonce
 from store import people
 
 _LOG = log.get("portal")
@@ -90,17 +91,25 @@ def ask_to_verify(request: Request) -> Response:
     about = _about(desk, request, VERIFY)
     if about.state != "open":
         return desk.message(request, f"verify_{about.state}", 410)
-    translator = desk.translator(request, about.language)
-    return desk.page(request, "verify.html", translator=translator, about=about, token=request.path_params["token"])
+    return desk.page(
+        request, "verify.html", translator=desk.translator(request, about.language), about=about,
+        token=request.path_params["token"], nonce=nonce(desk, request, VERIFY),
+    )  # fmt: skip
 
 
-def verify(request: Request) -> Response:
+async def verify(request: Request) -> Response:
     """POST /verify/{token}: the address is the contact's."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
-    _about(desk, request, VERIFY)
-    done = inviting.verify(desk.site, request.path_params["token"])
-    return desk.message(request, "verify_done", 200) if done else ask_to_verify(request)
+    async with request.form(max_files=0, max_fields=5, max_part_size=1024) as form:
+        ours = has_nonce(desk, request, VERIFY, form)
+    await run_in_threadpool(_about, desk, request, VERIFY)
+    if ours and await run_in_threadpool(inviting.verify, desk.site, request.path_params["token"]):
+        return desk.message(request, "verify_done", 200)
+    answer = await run_in_threadpool(ask_to_verify, request)
+    if not ours and answer.status_code == 200:
+        answer.status_code = 403
+    return answer
 
 
 def _form(

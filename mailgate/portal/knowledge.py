@@ -28,7 +28,7 @@ from mailgate.flows.customer import Expired
 from mailgate.i18n import Translator
 from mailgate.knowledge.base import AGENT, CUSTOMER
 from mailgate.portal import members
-from mailgate.portal.desk import Desk, desk_of, peer
+from mailgate.portal.desk import Desk, asker, desk_of
 from mailgate.portal.filepages import disposition
 from mailgate.portal.shield import FILE_POLICY
 from mailgate.portal.throttle import Throttle
@@ -62,7 +62,7 @@ def reader(desk: Desk, connection: Connection, request: Request) -> Reader:
     for link_id in desk.cookies.read(request).links[:_LINKS_LOOKED_AT]:
         found = customer.known_link(connection, desk.site, link_id)
         if found is not None and not isinstance(found, Expired):
-            return Reader(AGENT if found.agent_id is not None else CUSTOMER, None, words)
+            return Reader(CUSTOMER, None, words)  # an agent's mail may be passed on: for what is his he signs in
     return Reader(desk.site.knowledge.stranger, None, words)
 
 
@@ -131,7 +131,7 @@ def file(request: Request) -> Response:
 def suggest(request: Request) -> Response:
     """GET /knowledge/suggest?q=: titles that fit what is being typed, as JSON: {"articles": [{title, url, note}]}."""
     desk = desk_of(request)
-    wait = _asks(request).count(peer(request), desk.site.clock())
+    wait = _asks(request).count(asker(request), desk.site.clock())
     if wait:
         return JSONResponse({"articles": []}, 429, headers={"Retry-After": str(wait)})
     asked = request.query_params.get("q", "")[:_MOST_QUESTION]

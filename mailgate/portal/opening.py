@@ -8,7 +8,6 @@ signed mark of when the form was made, a field that people do not see, and rates
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import Connection
@@ -31,7 +30,7 @@ from mailgate.mail.message import Attachment
 from mailgate.portal import members, newform, newviews, uploads
 from mailgate.portal.access import admit
 from mailgate.portal.cookies import Visit
-from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, peer
+from mailgate.portal.desk import Desk, asker, desk_of, first, only_from_our_pages
 from mailgate.portal.newform import Checked, Draft
 from mailgate.portal.visitor import Visitor
 from mailgate.tickets import intake
@@ -153,22 +152,12 @@ async def send(request: Request) -> Response:
         return await run_in_threadpool(_take, page, form)
 
 
-def _near(request: Request) -> str:
-    """The peer as guests are counted: of IPv6 the network that one subscriber has (RFC 6177 §2)."""
-    near = peer(request)
-    try:
-        address = ip_address(near)
-    except ValueError:
-        return near
-    return near if address.version == 4 else str(ip_network((address, 64), strict=False))
-
-
 def _sender(desk: Desk, request: Request) -> Page:
     with desk.site.writer.database.read() as connection:
         page = _page_of(desk, request, connection)
     wait = 0
     if page.visitor is None:
-        near, now = _near(request), desk.site.clock()
+        near, now = asker(request), desk.site.clock()
         wait = desk.guests.wait(near, now) or desk.by_link.count(f"guest {near}", now)
     if wait:
         raise HTTPException(429, headers={"Retry-After": str(wait)})
@@ -219,7 +208,7 @@ def _help(page: Page, draft: Draft) -> Suggestion | None:
     Whoever asks too often goes on without, and so does whoever would have to choose his files again.
     """
     desk = page.desk
-    if not desk.offer().knowledge or desk.helped.count(peer(page.request), desk.site.clock()):
+    if not desk.offer().knowledge or desk.helped.count(asker(page.request), desk.site.clock()):
         return None
     may = CUSTOMER if page.visitor is not None else desk.site.knowledge.stranger
     found = knowledge.suggest(desk.site, page.language, draft.subject, draft.text[:MOST_ASKED], may)
@@ -284,7 +273,7 @@ def _open(page: Page, draft: Draft, checked: Checked, found: list[Attachment], n
     desk.sent.came_to(once, where)
     answer = desk.go(where)
     if visitor is None:
-        desk.guests.count(_near(page.request), desk.site.clock())
+        desk.guests.count(asker(page.request), desk.site.clock())
         desk.cookies.write(answer, page.visit.has_filed(done.ticket_id))
     return answer
 

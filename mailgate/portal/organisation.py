@@ -18,6 +18,7 @@ from starlette.routing import Route
 from mailgate.flows import contacts
 from mailgate.flows.contacts import Refused, Wanted
 from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
+from mailgate.people.visibility import sees_as_far
 from mailgate.portal import members
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
 from mailgate.portal.visitor import Visitor
@@ -152,7 +153,8 @@ def _form(
     wanted = _wanted(form, active="active" in form) if form is not None else None
     role = wanted.role if wanted else found.role if found is not None else "light"
     may = wanted.may if wanted else None if found is None else found.may
-    roles = [one for one in ROLES if may_grant(own, one, None)]
+    scopes, giver = desk.site.book().scopes, _contact(visitor).role
+    roles = [one for one in ROLES if may_grant(own, one, None) and sees_as_far(giver, one, scopes)]
     if role in ROLES and role not in roles:
         roles.append(role)  # a person's own, shown though it cannot be given
     return desk.page(

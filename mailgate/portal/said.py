@@ -43,7 +43,7 @@ _ATTRIBUTES = {
     "ol": {"start", "type"},
 }
 _TOKEN = re.compile(
-    r"((?:/|%2F)(?:t|confirm|rate|stop|invite|verify)(?:/|%2F))[A-Za-z0-9_-]{32}|(?:\+|%2B)[ab]?[a-z2-7]{44}(?=@|%40)",
+    r"((?:/|%2F)(?:t|confirm|rate|stop|invite|verify|enter|reset|address)(?:/|%2F))[A-Za-z0-9_-]{32}|(?:\+|%2B)[ab]?[a-z2-7]{44}(?=@|%40)",
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"\[(?:cid|image|imagem|imagen|inline image)\s*:\s*([^\]\n]{1,200})\]", re.IGNORECASE)

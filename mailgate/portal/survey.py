@@ -15,6 +15,7 @@ from mailgate.flows import survey
 from mailgate.flows.survey import Asked
 from mailgate.portal.access import refuse_guessing
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
+from mailgate.portal.nonces import has_nonce, nonce
 
 _MOST_COMMENT = 4000
 
@@ -36,10 +37,10 @@ async def answer(request: Request) -> Response:
     if about.state != "open":
         return desk.message(request, f"rate_{about.state}", 410)
     async with request.form(max_files=0, max_fields=5, max_part_size=_MOST_COMMENT * 4) as form:
-        nonce = first(form.getlist("nonce"))
+        ours = has_nonce(desk, request, "rate", form)
         score = first(form.getlist("score"))
         comment = first(form.getlist("comment")).replace("\r\n", "\n").replace("\0", "")[:_MOST_COMMENT]
-    if nonce != _nonce(desk, request):
+    if not ours:
         raise HTTPException(403)
     if not score.isascii() or not score.isdigit() or not 1 <= int(score[:3]) <= about.scale:
         return _form(desk, request, about, comment=comment, error=True)
@@ -53,16 +54,23 @@ def ask_to_stop(request: Request) -> Response:
     about = _about(desk, request, "stop")
     if about.state == "expired":
         return desk.message(request, "stop_expired", 410)
-    translator = desk.translator(request, about.language)
-    return desk.page(request, "stop.html", translator=translator, about=about, token=request.path_params["token"])
+    return desk.page(
+        request, "stop.html", translator=desk.translator(request, about.language), about=about,
+        token=request.path_params["token"], nonce=nonce(desk, request, "stop"),
+    )  # fmt: skip
 
 
-def stop(request: Request) -> Response:
+async def stop(request: Request) -> Response:
     """POST /stop/{token}: by the page's button, or by the mail client's own (RFC 8058 §3.2), which has no page."""
     desk = desk_of(request)
-    about = _about(desk, request, "stop")
+    about = await run_in_threadpool(_about, desk, request, "stop")
+    async with request.form(max_files=0, max_fields=5, max_part_size=1024) as form:
+        by_client = first(form.getlist("List-Unsubscribe")) == "One-Click"
+        ours = by_client or has_nonce(desk, request, "stop", form)
+    if not ours:
+        raise HTTPException(403)
     if about.state != "expired":
-        survey.stop(desk.site, about)
+        await run_in_threadpool(survey.stop, desk.site, about)
     return desk.message(request, "stopped", 200)
 
 
@@ -78,17 +86,10 @@ def _form(desk: Desk, request: Request, about: Asked, comment: str = "", error: 
         picked=picked,
         comment=comment or about.comment,
         error=error,
-        nonce=_nonce(desk, request),
+        nonce=nonce(desk, request, "rate"),
         token=request.path_params["token"],
         most=_MOST_COMMENT,
     )
-
-
-def _nonce(desk: Desk, request: Request) -> str:
-    """What only our page knows: a program that posts to every address it finds does not have it."""
-    token: str = request.path_params["token"]
-    link_id = desk.site.mint.read_access_token(token, "rate")
-    return desk.site.mint.access_token(link_id or 0, "rate form")
 
 
 def _about(desk: Desk, request: Request, purpose: str) -> Asked:

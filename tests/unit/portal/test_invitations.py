@@ -12,7 +12,7 @@ from store import people
 from store.vocabulary import Notice
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail
 from tests.unit.portal.accounts import fill
-from tests.unit.portal.conftest import Portal, words
+from tests.unit.portal.conftest import Portal, form_fields, words
 
 SECRET = "uma frase que eu lembro"
 
@@ -71,9 +71,11 @@ def test_who_administers_an_organisations_people_gets_another_mail_and_an_addres
     assert inviting.invite(portal.house.site, ANA[1]) is Notice.N16
     assert inviting.ask_to_verify(portal.house.site, ANA[1]) is Notice.N18
     check = _path(portal, "N18")
-    assert portal.visit().get(check).status_code == 200
+    page = portal.visit().get(check)
+    assert page.status_code == 200
+    assert portal.visit().post(check).status_code == 403, "a scanner that posts to every address has seen no page"
     assert _ana(portal).verified_at is None  # type: ignore[attr-defined]
-    assert portal.visit().post(check).status_code == 200
+    assert portal.visit().post(check, data=form_fields(page.text)).status_code == 200
     assert _ana(portal).verified_at is not None  # type: ignore[attr-defined]
     assert portal.visit().get(check.replace("/verify/", "/invite/")).status_code == 404
     assert portal.visit().get(link).status_code == 200, "one link does not spend another"
