@@ -126,9 +126,11 @@ def test_strangers_customers_and_agents(library: Portal) -> None:
         answer = browser.get("/knowledge/suggest?q=certificado")  # type: ignore[attr-defined]
         return {one["url"] for one in answer.json()["articles"]}
 
-    stranger, customer, agent = library.visit(), opened(library), opened(library, BRUNO[1])
+    stranger, customer, by_link = library.visit(), opened(library), opened(library, BRUNO[1])
+    agent = library.signed_in(BRUNO[1])
     assert seen(stranger) == [200, 404, 404]
     assert seen(customer) == [200, 200, 404]
+    assert seen(by_link) == [200, 200, 404], "an agent's mail can be passed on"
     assert seen(agent) == [200, 200, 200]
     assert found(stranger) == {"/knowledge/nota"}
     assert found(customer) == {"/knowledge/nota", "/knowledge/precos"}

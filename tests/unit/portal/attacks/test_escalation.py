@@ -61,9 +61,7 @@ def test_nobody_reads_by_a_friend_what_he_may_not_read(town: Town) -> None:
     assert sees_as_far("light", "third_party", scopes)
 
 
-@pytest.mark.parametrize(
-    "address", ["chefe@outra.test", OLGA[1], ELZA[1], "suporte@example.test", "suporte+x@example.test"]
-)
+@pytest.mark.parametrize("address", ["chefe@outra.test", OLGA[1], "suporte@example.test", "suporte+x@example.test"])
 def test_nobody_gathers_other_companies_people(town: Town, address: str) -> None:
     """Who is added before he ever wrote would bring his tickets with him: addresses of another company's domain are
     not taken."""
