@@ -13,7 +13,7 @@ from mailgate.flows import directory
 from mailgate.people.visibility import Scopes, sees_as_far
 from store import people
 from store.tables import COMMENT, CONTACT, TICKET
-from tests.unit.portal.attacks.town import ANA, ELZA, LIA, OLGA, SECRET, TITO, Town, one_use_tokens
+from tests.unit.portal.attacks.town import ANA, LIA, OLGA, SECRET, TITO, Town, one_use_tokens
 from tests.unit.portal.conftest import form_fields
 
 _FORM = re.compile(r'name="(token|nonce|number|made)" value="([^"]*)"')
