@@ -28,7 +28,7 @@ from store.vocabulary import Notice, Role
 
 ENTER, RESET = "enter", "reset"
 #: What every link of these may do ends when the password changes.
-_ENDED_BY_PASSWORD = (ENTER, RESET)
+_ENDED_BY_PASSWORD = (ENTER, RESET, "invite")  # an invitation sets a password too
 _LONGEST_ADDRESS = 320
 
 

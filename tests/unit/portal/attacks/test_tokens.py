@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import httpx
 import pytest
 
-from mailgate.flows import contacts, inviting
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.members import local_path
 from mailgate.portal.said import without_tokens
@@ -146,11 +146,18 @@ def test_once_is_once(town: Town) -> None:
         hidden = dict(_hidden(page))
         assert browser.post(f"/{kind}/{tokens[kind]}", data=hidden).status_code in (200, 303), kind
         assert browser.post(f"/{kind}/{tokens[kind]}", data=hidden).status_code == 410, kind
-    assert contacts is not None
-    assert inviting.INVITE == "invite"
+
+
+def test_a_new_password_makes_older_links_useless(town: Town) -> None:
+    """Links that sign in, and invitations, which set a password themselves (T12)."""
+    tokens = one_use_tokens(town)
+    browser = town.portal.visit()
+    hidden = dict(_hidden(browser.get(f"/reset/{tokens['reset']}").text))
+    word = {"password": "cavalo bateria grampo 7", "again": "cavalo bateria grampo 7"}
+    assert browser.post(f"/reset/{tokens['reset']}", data={**hidden, **word}).status_code == 303
+    for kind in ("enter", "invite", "reset"):
+        assert town.portal.visit().get(f"/{kind}/{tokens[kind]}").status_code == 410, kind
 
 
 def _hidden(page: str) -> list[tuple[str, str]]:
-    import re
-
     return re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
