@@ -173,5 +173,5 @@ def _origin(base_url: str) -> str:
 
 
 def first(values: Iterable[object]) -> str:
-    """The first value that is text, trimmed."""
-    return next((one.strip() for one in values if isinstance(one, str)), "")
+    """The first value that is text, trimmed; without NUL, which PostgreSQL does not take."""
+    return next((one.replace("\0", "").strip() for one in values if isinstance(one, str)), "")

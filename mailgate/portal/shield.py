@@ -108,8 +108,13 @@ class Shield:
         return None
 
     def _inner(self, scope: Scope) -> Scope:
-        """The scope without the path of base_url (`https://x.test/suporte`), where a proxy left it in."""
-        path: str = scope["path"]
+        """The scope without the path of base_url (`https://x.test/suporte`), where a proxy left it in.
+
+        A NUL is written as what cannot be read: PostgreSQL takes no text with one, and nothing of ours is named so.
+        """
+        path: str = scope["path"].replace("\0", "\ufffd")
+        query: bytes = (scope.get("query_string") or b"").replace(b"\0", b"").replace(b"%00", b"%EF%BF%BD")
+        scope = {**scope, "path": path, "query_string": query}
         if self._root and (path == self._root or path.startswith(f"{self._root}/")):
             return {**scope, "path": path[len(self._root) :] or "/"}
         return scope

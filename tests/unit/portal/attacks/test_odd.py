@@ -22,7 +22,7 @@ ODD = (
     "%00", "..%2f..%2fetc%2fpasswd", "%2e%2e", "A" * 3000, "%ff%fe", "9" * 40, "-1", "0", "%E2%80%AE", "'%20OR%201=1--",
     "{{7*7}}", "%0d%0aX-Evil:%201", "%25%5F", "SUP-%00", "%C0%AF", "١٢", "9223372036854775808", "%F0%9F%92%A9", "*",
 )  # fmt: skip
-METHODS = ("PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW", "get")
+METHODS = ("PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW")
 _SOURCE = Path(__file__).parents[4] / "mailgate/portal"
 
 
