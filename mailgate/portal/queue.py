@@ -70,19 +70,27 @@ class Preview:
 
 
 def show(request: Request) -> Response:
-    """GET /queue?tab=&after=: a page of one tab; ?key=SUP-12 goes to that ticket."""
+    """GET /queue?tab=&after=: a page of one tab, of his own tickets if he has any, else of those that wait for somebody.
+
+    ?key=SUP-12 goes to that ticket.
+    """
     desk = desk_of(request)
     with desk.site.writer.database.read() as connection:
         visitor = members.staff(desk, connection, request)
         wanted = request.query_params.get("key", "").strip()[:60]
         if wanted:
             return _to_ticket(desk, connection, wanted)
-        tab = request.query_params.get("tab", "mine")
+        tab = request.query_params.get("tab") or _first(desk, connection, visitor)
         if tab == "held":
             return _held(desk, connection, request, visitor)
         if tab not in _TABS:
             raise HTTPException(404)
         return _tickets(desk, connection, request, visitor, tab)
+
+
+def _first(desk: Desk, connection: Connection, visitor: Visitor) -> Tab:
+    has_some = queue.page(connection, "mine", _agent_id(visitor), _end_of_day(desk.site), 1, None)
+    return "mine" if has_some else "unassigned"
 
 
 def _to_ticket(desk: Desk, connection: Connection, wanted: str) -> Response:

@@ -65,14 +65,22 @@ def test_only_agents_who_signed_in_have_a_queue(desk: Portal) -> None:
     assert desk.signed_in(BRUNO[1]).get("/queue?tab=x").status_code == 404
 
 
+def test_who_has_nothing_sees_what_waits_for_somebody(desk: Portal) -> None:
+    open_tickets(desk, 2)
+    bruno = desk.signed_in(BRUNO[1])
+    assert sorted(listed(bruno.get("/queue").text)) == ["SUP-1", "SUP-2"]
+    desk.house.agent_answers("SUP-1", "#assumir")
+    assert listed(bruno.get("/queue").text) == ["SUP-1"]
+
+
 def test_the_most_urgent_first_then_the_due_date(desk: Portal) -> None:
     open_tickets(desk, 8)
     browser = desk.signed_in(BRUNO[1])
     page = browser.get("/queue?tab=unassigned").text
     assert listed(page) == ["SUP-4", "SUP-8", "SUP-1", "SUP-5", "SUP-2", "SUP-6", "SUP-7", "SUP-3"]
     assert "Atrasado" in words(page)
-    assert listed(browser.get("/queue").text) == []
-    assert "Nada com você" in words(browser.get("/queue").text)
+    assert listed(browser.get("/queue?tab=mine").text) == []
+    assert "Nada com você" in words(browser.get("/queue?tab=mine").text)
     due = listed(browser.get("/queue?tab=due").text)
     assert due[0] == "SUP-1"
     assert {"SUP-3", "SUP-6"}.isdisjoint(due)
