@@ -70,7 +70,7 @@ class Preview:
 
 
 def show(request: Request) -> Response:
-    """GET /queue?tab=&after=: a page of one tab, of his own tickets if he has any, else of those that wait for somebody.
+    """GET /queue?tab=&after=: a page of one tab: his own tickets if he has any, else what nobody has.
 
     ?key=SUP-12 goes to that ticket.
     """
