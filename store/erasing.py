@@ -72,6 +72,7 @@ class Found:
     comments: list[int] = field(default_factory=list)
     mails: list[int] = field(default_factory=list)
     naming: list[int] = field(default_factory=list)
+    outgoing: list[int] = field(default_factory=list)
     fingerprints: list[str] = field(default_factory=list)
     blobs: set[str] = field(default_factory=set)
 
@@ -106,7 +107,22 @@ def find(connection: Connection, contact_id: int | None, addresses: Sequence[str
     for part in _parts(found.comments):
         files = select(ATTACHMENT.c.sha256).where(ATTACHMENT.c.comment_id.in_(part))
         found.blobs |= set(connection.execute(files).scalars())
+    found.outgoing = _to_them(connection, found, addresses)
+    large_ones = [OUTBOX.c.notice.in_(_DIGESTS), *_in(OUTBOX.c.id, found.outgoing)]
+    for one in large_ones:  # rendered once, and too large for the row
+        made = select(OUTBOX.c.rendered_sha256).where(one, OUTBOX.c.rendered_sha256.is_not(None))
+        found.blobs |= set(connection.execute(made.where(OUTBOX.c.rendered.is_(None))).scalars())
     return found
+
+
+def _to_them(connection: Connection, found: Found, addresses: Sequence[str]) -> list[int]:
+    """Outgoing mails to the person, and to others about what goes."""
+    o = OUTBOX.c
+    any_of: list[ColumnElement[bool]] = [func.lower(o.recipient).in_(addresses)]
+    if found.contact_id is not None:
+        any_of.append(and_(o.person_id == found.contact_id, o.recipient_role == Role.CUSTOMER))
+    any_of += _in(o.ticket_id, found.tickets) + _in(o.comment_id, found.comments) + _in(o.journal_id, found.mails)
+    return _ids(connection, o.id, any_of)
 
 
 def _naming(connection: Connection, addresses: Sequence[str], large: Large) -> tuple[list[int], list[int]]:
@@ -138,7 +154,7 @@ def erase(
     """
     if is_sqlite(connection):
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
-    _outgoing(connection, found, addresses, name)
+    _outgoing(connection, found, addresses)
     empty_mails(connection, found.mails, now, marks)
     drop_bytes(connection, found.naming)
     _said(connection, found, addresses)
@@ -164,15 +180,9 @@ def empty_tickets(connection: Connection, tickets: Sequence[int], now: datetime,
     _tickets(connection, tickets, now, "")
 
 
-def _outgoing(connection: Connection, found: Found, addresses: Sequence[str], name: str) -> None:
+def _outgoing(connection: Connection, found: Found, addresses: Sequence[str]) -> None:
     o = OUTBOX.c
-    _delete(connection, OUTBOX, o.ticket_id, found.tickets)
-    _delete(connection, OUTBOX, o.comment_id, found.comments)
-    _delete(connection, OUTBOX, o.journal_id, found.mails)
-    mine: list[ColumnElement[bool]] = [func.lower(o.recipient).in_(addresses)]
-    if found.contact_id is not None:
-        mine.append(and_(o.person_id == found.contact_id, o.recipient_role == Role.CUSTOMER))
-    connection.execute(delete(OUTBOX).where(or_(*mine)))
+    _delete(connection, OUTBOX, o.id, found.outgoing)
     # Digests name tickets and people. One that has not left is written anew by the next sweep.
     connection.execute(delete(OUTBOX).where(o.notice.in_(_DIGESTS), o.state.in_(_UNSENT)))
     connection.execute(

@@ -20,7 +20,7 @@ from mailgate.keeping.backup import back_up
 from mailgate.keeping.places import Places
 from store import blob_rows, claims, eraselist, people
 from store import erasing as tables
-from store.tables import SESSION, TICKET
+from store.tables import OUTBOX, SESSION, TICKET
 from store.vocabulary import Outcome
 from tests.house import CARMEN, SUPPORT, plain_mail
 from tests.unit.keeping.conftest import LARGE, Kept
@@ -53,6 +53,9 @@ def live(kept: Kept) -> bytes:
         assert contact is not None
         people.change_contact(connection, contact.id, phone=MARK, preferences={"columns": [MARK]})
         people.put_addresses(connection, contact.id, [f"outra.{MARK}@cliente.test"], site.clock())
+        large = site.blobs.put(f"To: {MARK}".encode())  # a mail to Bruno about her, too large for its row
+        hers = OUTBOX.c.ticket_id.in_(select(TICKET.c.id).where(TICKET.c.requester_id == contact.id))
+        connection.execute(OUTBOX.update().where(hers, OUTBOX.c.notice == "N19").values(rendered_sha256=large))
         row = {"id": site.ids.new(), "digest": "d", "contact_id": contact.id, "agent_id": None, "browser": MARK,
                "peer": "", "created_at": site.clock(), "expires_at": site.clock(), "ended_at": None}  # fmt: skip
         connection.execute(SESSION.insert().values(**row))
