@@ -93,7 +93,8 @@ def test_a_new_ticket_is_of_who_signed_in(town: Town) -> None:
     page = town.browsers["lia"].get("/new?department=suporte")
     department, topic = _choose(town, "lia")
     fields = {
-        **dict(_FORM.findall(page.text)), "department": department, "topic": topic, "subject": "Meu", "text": "x",
+        **dict(_FORM.findall(page.text)), "department": department, "topic": topic, "text": "x",
+        "subject": "Assunto-da-Lia",
         "address": OLGA[1], "name": "Olga", "requester": OLGA[1], "requester_id": str(town.olgas["contact"]),
         "branch": str(town.olgas["branch"] or 1), "status": "resolvido", "agent": "bruno@example.test",
         "visibility": "network", "token": town.token("lia"), "number": "1", "verified": "1",
@@ -101,11 +102,11 @@ def test_a_new_ticket_is_of_who_signed_in(town: Town) -> None:
     town.ask("lia", "POST", "/new", data={**fields, "follower_1": OLGA[1]})
     town.ask("lia", "POST", "/new", data=fields)
     with town.house.site.writer.database.read() as connection:
-        rows = list(connection.execute(select(TICKET).where(TICKET.c.subject == "Meu")))
+        rows = list(connection.execute(select(TICKET).where(TICKET.c.subject == "Assunto-da-Lia")))
         requesters = {row.requester_id for row in rows}
         assert requesters <= {contact(town, LIA[1]).id}
         assert all(row.agent_id is None and row.status != "resolvido" for row in rows)
-    assert "Meu" not in town.ask("olga", "GET", "/requests").text
+    assert "Assunto-da-Lia" not in town.ask("olga", "GET", "/requests").text
 
 
 def _choose(town: Town, who: str) -> tuple[str, str]:

@@ -136,7 +136,8 @@ def test_a_link_reads_and_answers_and_no_more(town: Town, who: str) -> None:
     page = town.browsers[who].get("/tickets/SUP-2")
     token = form_fields(page.text).get("token", "x") if page.status_code == 200 else "x"
     may = {"/tickets/{key}/comments", "/tickets/{key}/finish", "/tickets/{key}/bell"}
-    may |= {"/tickets/{key}/answer", "/tickets/{key}/vouch"}  # a note, and `it was me` of the requester
+    # A note; `it was me` of the requester; a letter with a link for a password, to the stored address.
+    may |= {"/tickets/{key}/answer", "/tickets/{key}/vouch", "/tickets/{key}/password"}
     before = town.portal.state()
     for route in posts(town):
         if route.path in FOR_EVERYBODY or "token" in params(route) or (route.path in may and who != "nobody"):
