@@ -215,6 +215,8 @@ def replay(eraser: Eraser, entries: Sequence[Entry], now: datetime) -> int:
 
     Who wrote again after the erasure is somebody new, and stays.
     """
+    written = {entry.digest for entry in read_list(eraser.record)}
+    _record(eraser, [entry for entry in entries if entry.digest not in written])
     with eraser.database.write() as connection:
         listed = {row.digest: Entry(row.digest, row.kind, row.at) for row in eraselist.all_of(connection)}
         for entry in entries:

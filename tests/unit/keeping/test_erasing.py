@@ -155,8 +155,10 @@ def test_a_restored_backup_is_erased_again(kept: Kept, eraser: Eraser, elsewhere
     place = elsewhere()
     restoring.restore(tmp_path / "backup", place)
     assert traces(place)
-    again = replace(eraser, database=place.database, blobs=place.blobs)
-    assert erasing.replay(again, list(erasing.read_list(eraser.record)), kept.site.clock()) >= 1
+    again = replace(eraser, database=place.database, blobs=place.blobs, record=tmp_path / "again.list")
+    listed = list(erasing.read_list(eraser.record))
+    assert erasing.replay(again, listed, kept.site.clock()) >= 1
+    assert {entry.digest for entry in erasing.read_list(again.record)} == {entry.digest for entry in listed}
     restoring.finish(place)
     assert traces(place) == []
     assert list(verify.look_at_gateway(place)) == []
