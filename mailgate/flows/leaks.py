@@ -7,6 +7,7 @@ import re
 from sqlalchemy import Connection
 
 from mailgate.flows.site import Site
+from mailgate.links.tokens import SECRET_WORDS
 from store import tickets
 from store.vocabulary import Role
 
@@ -22,7 +23,7 @@ def leaked(connection: Connection, site: Site, reply: str, ticket_id: int | None
     tokens = [m.group(1).lower() for m in _TOKEN.finditer(reply[:100_000])]
     if any(site.mint.read_reply_token(one) or site.mint.read_action(f"a{one}") for one in tokens):
         return "a reply address of ours"
-    if any(f"{site.base_url}/{page}/" in reply for page in ("t", "confirm", "rate", "stop", "invite", "verify")):
+    if any(f"{site.base_url}/{page}/" in reply for page in SECRET_WORDS):
         return "an access link"
     if _only_quoted(reply):
         return "nothing but a quotation"

@@ -30,6 +30,9 @@ _NOTICES = tuple(Notice)
 #: What a button in a mail can ask for. The place in this list stands in addresses that are out: only add at the end.
 VERBS = ("rate_1", "rate_2", "rate_3", "rate_4", "rate_5", "solved", "not_solved", "stop", "take", "ask_info")
 
+#: First words of the paths of ours whose next word is a token: whoever reads such an address can use it.
+SECRET_WORDS = ("t", "confirm", "rate", "stop", "invite", "verify", "enter", "reset", "address")
+
 
 @dataclass(frozen=True, slots=True)
 class ReplyIdentity:

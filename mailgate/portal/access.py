@@ -153,7 +153,7 @@ async def ask(request: Request) -> Response:
     task = None
     if found is not None and "@" in address:
         task = BackgroundTask(_mail, desk, customer.send_link, address, desk.site.key(int(found[2])))
-    return _closed(desk.message(request, "asked", 200, background=task))
+    return answer_and_close(desk, request, "asked", task)
 
 
 async def renew(request: Request) -> Response:
@@ -166,12 +166,15 @@ async def renew(request: Request) -> Response:
     link_id = desk.site.mint.read_access_token(token)
     await run_in_threadpool(desk.site.writer.database.ping)
     task = BackgroundTask(_mail, desk, customer.renew_link, link_id) if link_id is not None else None
-    return _closed(desk.message(request, "renewed", 200, background=task))
+    return answer_and_close(desk, request, "renewed", task)
 
 
-def _closed(answer: HTMLResponse) -> HTMLResponse:
-    """The answer as the last one on its connection: what is asked next on it would wait for the mail, if there is one,
-    and so tell that there is one."""
+def answer_and_close(desk: Desk, request: Request, said: str, task: BackgroundTask | None) -> Response:
+    """One thing to say, and what is done when it has left.
+
+    The connection is closed: what is asked next on it would wait for the mail, and its time would tell of one.
+    """
+    answer = desk.message(request, said, 200, background=task)
     answer.headers["Connection"] = "close"
     return answer
 

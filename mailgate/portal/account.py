@@ -23,7 +23,7 @@ from mailgate.flows.signing import ENTER, RESET, Opened
 from mailgate.flows.site import Site
 from mailgate.people import passwords
 from mailgate.portal import members
-from mailgate.portal.access import refuse_guessing
+from mailgate.portal.access import answer_and_close, refuse_asking, refuse_guessing
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
 from mailgate.portal.entering import (
@@ -33,7 +33,6 @@ from mailgate.portal.entering import (
     form_page,
     is_from_form,
     let_in,
-    refuse_hurry,
     secret,
     slowly,
 )
@@ -194,16 +193,14 @@ async def _mail(request: Request, ask: Callable[[Site, str, Sequence[Rate]], boo
     """The answer to everybody who asks for a link, and the mail to who has that address, afterwards."""
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
-    refuse_hurry(desk, request)
+    refuse_asking(desk, request)
     async with request.form(**SMALL_FORM) as form:
         address, ours = first(form.getlist("address"))[:321], is_from_form(desk, request, form)
     if not ours:
         raise HTTPException(403)
     await run_in_threadpool(desk.site.writer.database.ping)  # better a 503 now than a promise that is not kept
     task = BackgroundTask(_send, desk, ask, address) if "@" in address else None
-    answer = desk.message(request, said, 200, background=task)
-    answer.headers["Connection"] = "close"
-    return answer
+    return answer_and_close(desk, request, said, task)
 
 
 def _send(desk: Desk, ask: Callable[[Site, str, Sequence[Rate]], bool], address: str) -> None:

@@ -102,15 +102,15 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
         return _again(desk, request, admitted, Problem("reply", "empty", 422), written)
     if len(text) > MOST_TEXT:
         return _again(desk, request, admitted, Problem("reply", "long", 422), written)
-    number = f"{admitted.grant.link_id}:{first(form.getlist('number'))}"
+    number = f"{admitted.grant.link_id}:{first(form.getlist('number'))[:40]}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
-    files = uploads.keep(site, uploads.read(brought))
     action = _action(
         admitted, "reply" if do == "send" else "note", text=text, status=status,
         seen=int(seen) if seen.isascii() and seen.isdigit() else 0,
     )  # fmt: skip
     try:
+        files = uploads.keep(site, uploads.read(brought))
         customer.on_page(site, admitted.ticket.id, admitted.grant.agent_id or 0, action, files)
     except Refused as refused:
         desk.sent.give_back(number)

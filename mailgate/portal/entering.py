@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import anyio
 from starlette.datastructures import FormData
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -106,10 +105,3 @@ def attempt(desk: Desk, request: Request, address: str) -> tuple[int, Callable[[
             desk.logins.give_back(key)
 
     return wait, forgive
-
-
-def refuse_hurry(desk: Desk, request: Request) -> None:
-    """Count a wish for a mail, right or wrong alike; 429 for a peer that has asked too often."""
-    wait = desk.asks.count(asker(request), desk.site.clock())
-    if wait:
-        raise HTTPException(429, headers={"Retry-After": str(wait)})

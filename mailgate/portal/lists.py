@@ -75,7 +75,7 @@ def requests(request: Request) -> Response:
 
 
 def _board(desk: Desk, connection: Connection, request: Request, visitor: Visitor) -> Board:
-    wish = filters.read({name: request.query_params.getlist(name)[0] for name in request.query_params})
+    wish = filters.read(dict(reversed(request.query_params.multi_items())))  # of a name that comes twice, the first
     return Board(desk, connection, visitor, desk.translator(request, visitor.language, zone=visitor.zone), wish)
 
 

@@ -158,12 +158,9 @@ class Board:
 
     def table(self) -> Table:
         """The page that is wanted."""
-        number = filters.number_of(self.wish.q)
-        if number is not None:
-            single = self._single(number)
-            if single is not None or filters.names_a_key(self.wish.q):
-                lines = self.lines([single.id] if single is not None else [])
-                return Table(lines, total=len(lines))
+        named = self._named()
+        if named is not None:
+            return Table(named, total=len(named))
         starts = not self.wish.after and not self.wish.before
         found = self.find(self.asked(), PAGE + 1, counts=starts and self.wish.is_sifted)
         if self.wish.before and len(found.ids) <= PAGE:  # the first page, and perhaps not a full one
@@ -182,9 +179,9 @@ class Board:
 
     def piece(self, most: int) -> tuple[tuple[Line, ...], Wish]:
         """The next lines of the whole list, and the wish for those that follow; without a mark at the end."""
-        number = filters.number_of(self.wish.q)
-        if number is not None:
-            return self.table().lines, replace(self.wish, after="")
+        named = self._named()
+        if named is not None:
+            return named, replace(self.wish, after="")
         rows = queries.rows(self._connection, self.find(self.asked(), most).ids)
         after = filters.mark(*queries.mark(rows[-1], self.asked().order)) if len(rows) == most else ""
         return tuple(self._line(row) for row in rows), replace(self.wish, after=after)
@@ -197,6 +194,14 @@ class Board:
     def lines(self, ids: Sequence[int]) -> tuple[Line, ...]:
         """These tickets as lines."""
         return tuple(self._line(row) for row in queries.rows(self._connection, ids))
+
+    def _named(self) -> tuple[Line, ...] | None:
+        """The ticket that the words name, or none; None where they are to be looked for instead."""
+        number = filters.number_of(self.wish.q)
+        single = self._single(number) if number is not None else None
+        if single is not None:
+            return self.lines([single.id])
+        return () if filters.names_a_key(self.wish.q) else None
 
     def _single(self, number: int) -> Row[Any] | None:
         """The ticket of that number, if the person may see it."""

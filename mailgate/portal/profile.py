@@ -25,9 +25,9 @@ from mailgate.i18n import Translator
 from mailgate.people import passwords, preferences
 from mailgate.people.telephone import e164
 from mailgate.portal import members
-from mailgate.portal.access import refuse_guessing
+from mailgate.portal.access import refuse_asking, refuse_guessing
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
-from mailgate.portal.entering import SMALL_FORM, attempt, form_page, is_from_form, refuse_hurry, secret, slowly
+from mailgate.portal.entering import SMALL_FORM, attempt, form_page, is_from_form, secret, slowly
 from mailgate.portal.visitor import Visitor
 from mailgate.portal.zones import ZONES
 
@@ -209,7 +209,7 @@ async def ask_address(request: Request) -> Response:
     refused = await _unproven(desk, request, visitor, secret(form, "current"))
     if refused:
         return await _again(desk, request, visitor, {"address_current": refused}, {"address": wanted})
-    refuse_hurry(desk, request)
+    refuse_asking(desk, request)
     await run_in_threadpool(profile.ask_address, desk.site, contact_id, wanted, desk.limits.resets)
     return desk.go("/profile?said=asked#address")
 

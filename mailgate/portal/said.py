@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from selectolax.lexbor import LexborHTMLParser
 from sqlalchemy import Row
 
+from mailgate.links.tokens import SECRET_WORDS
 from mailgate.mail.html import linkify, sanitise
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.phrases import words
@@ -43,7 +44,7 @@ _ATTRIBUTES = {
     "ol": {"start", "type"},
 }
 _TOKEN = re.compile(
-    r"((?:/|%2F)(?:t|confirm|rate|stop|invite|verify|enter|reset|address)(?:/|%2F))[A-Za-z0-9_-]{32}|(?:\+|%2B)[ab]?[a-z2-7]{44}(?=@|%40)",
+    rf"((?:/|%2F)(?:{'|'.join(SECRET_WORDS)})(?:/|%2F))[A-Za-z0-9_-]{{32}}|(?:\+|%2B)[ab]?[a-z2-7]{{44}}(?=@|%40)",
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"\[(?:cid|image|imagem|imagen|inline image)\s*:\s*([^\]\n]{1,200})\]", re.IGNORECASE)

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailgate import log
+from mailgate.links.tokens import SECRET_WORDS
 from mailgate.portal.limits import PortalLimits
 
 _LOG = log.get("portal")
@@ -47,8 +48,6 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Cache-Control": "no-store",
 }
-#: First words of paths whose next word is a token.
-SECRET_WORDS = ("t", "confirm", "rate", "stop", "invite", "verify", "enter", "reset", "address")
 _SECRET = re.compile(rf"/({'|'.join(SECRET_WORDS)})/.*", re.DOTALL)
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9_-]{32,}")
 #: A body over the limit is still read until here, so that a browser shows our page and not a broken connection.

@@ -271,7 +271,7 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
         problem = Problem("reply", error, 429 if error == "many" else 422, about)
         with desk.site.writer.database.read() as connection:
             return page(desk, request, connection, admitted, problem, Written(text, again=bool(brought)))
-    number = f"{admitted.grant.link_id}:{first(form.getlist('number'))}"
+    number = f"{admitted.grant.link_id}:{first(form.getlist('number'))[:40]}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
     via = "portal" if admitted.visitor is not None else "link"

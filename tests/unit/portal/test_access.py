@@ -110,6 +110,7 @@ def test_a_renewed_link_for_a_forged_token_says_the_same_and_mails_nothing(two: 
     wait_until(lambda: two.house.outbox("N4"), what="the new link is in the outbox")
     bad = two.visit().post("/links/renew", data={"token": "A" * 32})
     assert (bad.status_code, bad.text) == (good.status_code, good.text)
+    assert bad.headers["connection"] == good.headers["connection"] == "close"
     assert len(two.house.outbox("N4")) == 1
 
 
@@ -122,6 +123,7 @@ def test_asking_by_address_and_number_tells_nothing(two: Portal) -> None:
     answers = [two.visit().post("/links", data=data) for data in (*wrong, *right)]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.text for answer in answers}) == 1
+    assert {answer.headers["connection"] for answer in answers} == {"close"}
     assert "Se os dados conferem" in words(answers[0].text)
     wait_until(lambda: len(two.house.outbox("N4")) == 3, what="three links are in the outbox")
     assert {row.recipient for row in two.house.outbox("N4")} == {ANA[1]}

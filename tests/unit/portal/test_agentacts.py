@@ -67,6 +67,21 @@ def test_an_answer_with_a_status_is_told_and_takes_the_ticket(desk: Portal) -> N
     assert "Histórico de status" in words(page)
 
 
+def test_what_could_not_be_kept_can_be_sent_again(desk: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that was full: the same form, sent once more, is not taken for a double click."""
+    browser = desk.signed_in(BRUNO[1])
+    form = {**fields(browser), "do": "send", "text": "Pronto, Ana."}
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mailgate.portal.uploads.keep", full)
+        assert browser.post("/tickets/SUP-1/answer", data=form).status_code == 503
+    assert browser.post("/tickets/SUP-1/answer", data=form).status_code == 303
+    assert said(desk)[-1] == (CommentKind.COMMENT, "Pronto, Ana.")
+
+
 def test_a_note_and_its_file_stay_inside(desk: Portal) -> None:
     """The page source of every customer's page is searched, and the file is not there for him."""
     browser = desk.signed_in(BRUNO[1])

@@ -193,6 +193,19 @@ def test_a_long_file_is_cut_and_says_so(portal: Portal, monkeypatch: pytest.Monk
     assert "A lista continua" in lines[-1]
 
 
+def test_a_number_that_is_no_tickets_is_a_word_in_the_file_too(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    found(portal)
+    for day in range(4):
+        portal.house.receive(plain_mail(ANA, SUPPORT, f"Relatório 2025 de {day}", "Socorro."))
+    monkeypatch.setattr("mailgate.portal.listviews.PAGE", 2)
+    ana = portal.signed_in()
+    assert len(rows(ana.get("/requests?q=2025").text)) == 2
+    assert len(ana.get("/requests.csv?q=2025").text.splitlines()) == 5
+    assert len(ana.get("/requests.csv?q=SUP-2025").text.splitlines()) == 1
+
+
 def test_pages_lead_on_and_back(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     found(portal)
     monkeypatch.setattr("mailgate.portal.listviews.PAGE", 2)

@@ -95,6 +95,8 @@ def test_the_pages_are_for_who_administers(vetor: Portal) -> None:
     lia, olga = contact(vetor, LIGHT), contact(vetor, OTHER)
     for path in ("/organisation?q=%25&page=9", f"/organisation/people/{lia.id}", "/organisation/branches"):
         assert helena.get(path).status_code == 200
+    for page in ("0000000019999999999999999999", "9" * 5000, "0", "99999", "-1", "²"):
+        assert helena.get("/organisation", params={"page": page}).status_code == 200
     assert helena.get(f"/organisation/people/{olga.id}").status_code == 404
     assert vetor.state() == before
     for path in (f"/organisation/people/{olga.id}", f"/organisation/people/{olga.id}/invite"):

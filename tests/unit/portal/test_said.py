@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mailgate.links.tokens import SECRET_WORDS
 from mailgate.portal.said import cut_quote, without_tokens
 
 ATTRIBUTION = "Em qua., 5 de nov. de 2025 às 10:22, Suporte <suporte@example.test> escreveu:"
@@ -77,3 +78,9 @@ def test_tokens_that_a_quote_carries_are_taken_out() -> None:
         "https://x.test/t/… https://safe.test/?url=https%3A%2F%2Fx.test%2Fconfirm%2F…&d=1 s@x.test"
     )
     assert without_tokens("") == ""
+
+
+@pytest.mark.parametrize("path", SECRET_WORDS)
+def test_every_link_that_does_something_is_taken_out(path: str) -> None:
+    """A customer who answers the mail that signs him in quotes its link to all who see the ticket."""
+    assert without_tokens(f"> https://x.test/{path}/{'Ab_-' * 8}") == f"> https://x.test/{path}/…"

@@ -11,10 +11,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from mailgate.links.tokens import SECRET_WORDS
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.members import local_path
 from mailgate.portal.said import without_tokens
-from mailgate.portal.shield import SECRET_WORDS, redacted
+from mailgate.portal.shield import redacted
 from mailgate.yamltypes import Rate
 from tests.unit.portal.attacks.town import Town, one_use_tokens, params, path_of
 from tests.unit.portal.conftest import Portal
