@@ -183,6 +183,8 @@ def _marks_of(connection: Connection, mint: Mint, mails: Sequence[int]) -> dict[
 
 def _record(eraser: Eraser, entries: Sequence[Entry]) -> None:
     """Add to the file, before anything is erased: a backup restored after the disk was lost must find it."""
+    if not entries:
+        return
     lines = [json.dumps({"digest": e.digest, "kind": e.kind, "at": e.at.isoformat()}) + "\n" for e in entries]
     try:
         fd = os.open(eraser.record, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
