@@ -162,6 +162,8 @@ def sent(request: Request) -> Response:
     return desk.page(
         request,
         "sent.html",
+        visitor=admitted.visitor,
+        here="queue" if admitted.visitor is not None and admitted.visitor.is_agent else "requests",
         translator=desk.translator(request, admitted.language, zone=admitted.zone),
         headers={"Content-Security-Policy": FRAMING_POLICY},
         key=admitted.ticket.key,
