@@ -231,7 +231,7 @@ def _look(reader: Reader, path: str) -> list[str]:
     found += [one for one in reader.complaints if "the server responded with a status of 4" not in one]
     reader.complaints.clear()
     shift: float = page.evaluate(STILL)
-    if shift > 0.005:
+    if shift > 0.01:  # a tenth of what Web Vitals calls good
         found.append(f"moves by {shift:.3f} while it loads")
     weight: int = page.evaluate(WEIGHT)
     if weight > MOST_BYTES:
