@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Row, bindparam, delete, select, updat
 
 from store import fast
 from store.query import Command, Query
-from store.tables import ACCESS_LINK, ONE_USE
+from store.tables import ACCESS_LINK, CONTACT, ONE_USE
 
 
 def _newest(person: Column[Any]) -> Query:
@@ -119,3 +119,17 @@ def spend_all(
 def forget_one_use(connection: Connection, before: datetime) -> int:
     """Delete one-use links that expired before an instant; how many."""
     return connection.execute(delete(ONE_USE).where(ONE_USE.c.expires_at < before)).rowcount
+
+
+def joining(connection: Connection, now: datetime, limit: int = 1000) -> list[Row[Any]]:
+    """Open invitations into an organisation: contact_id, name, address, detail, expires_at; the newest first."""
+    c = ONE_USE.c
+    query = (
+        select(c.contact_id, c.detail, c.expires_at, CONTACT.c.name, CONTACT.c.address)
+        .select_from(ONE_USE.join(CONTACT, CONTACT.c.id == c.contact_id))
+        .where(c.purpose == "invite", c.detail != "", c.used_at.is_(None), c.expires_at > now)
+        .where(CONTACT.c.organisation_id.is_(None))
+        .order_by(c.id.desc())
+        .limit(limit)
+    )
+    return list(connection.execute(query))

@@ -6,6 +6,7 @@ not, nobody changes himself out of the room, and nothing is done about people of
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,12 @@ from sqlalchemy import Connection, Row
 
 from mailgate import log
 from mailgate.errors import DataError, NotAllowed
-from mailgate.flows.inviting import invite_within
+from mailgate.flows.inviting import Joining, invite_within
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise, parse_address
 from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
 from mailgate.people.visibility import sees_as_far
-from store import people, sessions
+from store import links, people, sessions
 
 _LOG = log.get("contacts")
 
@@ -45,8 +46,9 @@ class Refused(NotAllowed):
 def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
     """Add a person to the administrator's organisation and mail an invitation (N16, N17); the contact's id.
 
-    Raises Refused: address | ours | taken | grant | branch. An address that is known already is taken over only while
-    it belongs to no organisation and its domain is one of this one's: else an administrator could gather strangers.
+    Raises Refused: address | ours | taken | there | grant | branch. Whose address is in a domain of the organisation
+    belongs to it at once. Everybody else belongs to it by accepting: else an administrator could name strangers, and
+    read what they write to us before they know of it.
     """
 
     def work(connection: Connection) -> int:
@@ -56,22 +58,23 @@ def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
             raise Refused("ours")
         _check(connection, site, admin, wanted, None)
         old = people.contact_by_address(connection, found)
-        if old is not None:
-            domains = _organisation(connection, admin).domains
-            free = old.organisation_id in (None, admin.organisation_id) and old.address == found
-            if not free or (old.organisation_id is None and found.rpartition("@")[2] not in domains):
-                raise Refused("taken")
-            if old.organisation_id == admin.organisation_id:
-                raise Refused("there")
-        elif people.organisation_of(connection, found) not in (None, admin.organisation_id):
-            raise Refused("taken")  # the first mail of another company's person would be read here
-        made = old or people.contact_for(
-            connection, site.ids.new(), found, wanted.name or found.partition("@")[0], None, site.clock(), wanted.role
-        )
-        values = {"organisation_id": admin.organisation_id, "active": True, **_columns(wanted)}
-        people.change_contact(connection, made.id, **values)
-        invite_within(connection, site, found, admin.name)
-        _LOG.info("contact added", by=admin.id, contact_id=made.id, role=wanted.role)
+        owner = old.organisation_id if old is not None else None
+        if owner is not None and owner == admin.organisation_id:
+            raise Refused("there")
+        known_by = people.organisation_of(connection, found)
+        other_name = old is not None and (old.address != found or not old.active)
+        if owner is not None or other_name or known_by not in (None, admin.organisation_id):
+            raise Refused("taken")
+        name = wanted.name or found.partition("@")[0]
+        made = old or people.contact_for(connection, site.ids.new(), found, name, None, site.clock(), wanted.role)
+        columns = {"organisation_id": admin.organisation_id, **_columns(wanted)}
+        if known_by is not None:
+            people.change_contact(connection, made.id, **columns)
+            invite_within(connection, site, found, admin.name)
+        else:
+            columns.pop("name", None)
+            invite_within(connection, site, found, admin.name, Joining(**columns))
+        _LOG.info("contact added", by=admin.id, contact_id=made.id, role=wanted.role, at_once=known_by is not None)
         new_id: int = made.id
         return new_id
 
@@ -111,6 +114,13 @@ def invite_again(site: Site, admin_id: int, contact_id: int) -> None:
         invite_within(connection, site, old.address, admin.name)
 
     site.writer.call(work)
+
+
+def awaited(connection: Connection, site: Site, organisation_id: int) -> list[Row[Any]]:
+    """People from outside who were invited into the organisation and have not accepted yet, each once."""
+    rows = links.joining(connection, site.clock())
+    found = [row for row in rows if json.loads(row.detail)["organisation_id"] == organisation_id]
+    return list({row.contact_id: row for row in reversed(found)}.values())[:50]
 
 
 def member_of(connection: Connection, admin: Row[Any], contact_id: int) -> Row[Any]:

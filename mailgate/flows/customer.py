@@ -386,20 +386,27 @@ def still_open(connection: Connection, site: Site, link_id: int) -> Grant | None
 
 
 def _opens(connection: Connection, site: Site, row: Row[Any] | None) -> Grant | Expired | None:
-    if row is None or row.revoked_at is not None or not _still_here(connection, row):
+    if row is None or row.revoked_at is not None or not _still_here(connection, site, row):
         return None
     if row.expires_at <= site.clock():
         return Expired(row.id, row.ticket_id)
     return Grant(row.id, row.ticket_id, row.contact_id, row.agent_id, row.expires_at)
 
 
-def _still_here(connection: Connection, row: Row[Any]) -> bool:
-    """Whether the person a link belongs to is still one of ours: an ex-agent's old link opens nothing."""
+def _still_here(connection: Connection, site: Site, row: Row[Any]) -> bool:
+    """Whether the person of a link is still one of ours, and one who sees the ticket.
+
+    An ex-agent's old link opens nothing, nor does that of a participant who was taken off.
+    """
     if row.agent_id is not None:
         agent = people.agent(connection, row.agent_id)
         return agent is not None and agent.active
-    contact = people.contact(connection, row.contact_id) if row.contact_id is not None else None
-    return contact is not None and contact.active
+    ticket = next(iter(tickets.by_ids(connection, [row.ticket_id])), None)
+    return (
+        row.contact_id is not None
+        and ticket is not None
+        and (may_see_ticket(connection, site, row.contact_id, ticket)[0])
+    )
 
 
 @dataclass(frozen=True, slots=True)

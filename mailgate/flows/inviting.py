@@ -5,8 +5,9 @@ The link names a row that expires; looking at it changes nothing, and it is spen
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -37,6 +38,16 @@ class Invited:
     language: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """What somebody from outside an organisation's own domains becomes in it, once he accepts: columns of a contact."""
+
+    organisation_id: int
+    role: str
+    may: list[str] | None
+    branch_id: int | None
+
+
 def invite(site: Site, address: str, inviter: str = "") -> Notice:
     """Mail a link by which a contact sets name and password; the notice that goes. inviter: who invites, if a person.
 
@@ -45,9 +56,11 @@ def invite(site: Site, address: str, inviter: str = "") -> Notice:
     return site.writer.call(lambda connection: invite_within(connection, site, address, inviter))
 
 
-def invite_within(connection: Connection, site: Site, address: str, inviter: str = "") -> Notice:
-    """`invite` as a part of a greater change, in its transaction."""
-    return _write(connection, site, address, INVITE, inviter)
+def invite_within(
+    connection: Connection, site: Site, address: str, inviter: str = "", joining: Joining | None = None
+) -> Notice:
+    """`invite` as a part of a greater change, in its transaction. joining: what the person becomes by accepting."""
+    return _write(connection, site, address, INVITE, inviter, joining)
 
 
 def invite_self(site: Site, contact_id: int, rates: Sequence[Rate]) -> bool:
@@ -74,7 +87,9 @@ def ask_to_verify(site: Site, address: str) -> Notice:
     return site.writer.call(lambda connection: _write(connection, site, address, VERIFY, ""))
 
 
-def _write(connection: Connection, site: Site, address: str, purpose: str, inviter: str) -> Notice:
+def _write(
+    connection: Connection, site: Site, address: str, purpose: str, inviter: str, joining: Joining | None = None
+) -> Notice:
     contact = people.contact_by_address(connection, normalise(address))
     if contact is None or not contact.active:
         raise DataError(f"there is no contact {address}")
@@ -89,11 +104,12 @@ def _write(connection: Connection, site: Site, address: str, purpose: str, invit
     row = {
         "id": row_id, "digest": digest(site.mint.access_token(row_id, purpose)), "purpose": purpose,
         "contact_id": contact.id, "created_at": now, "expires_at": expires_at,
+        "detail": json.dumps(asdict(joining)) if joining is not None else "",
     }  # fmt: skip
     links.add_one_use(connection, row)
     told = {
         "once_id": row_id, "once": purpose, "once_until": expires_at.isoformat(), "requester_name": inviter,
-        "organisation": names.get(contact.organisation_id, ""),
+        "organisation": names.get(joining.organisation_id if joining is not None else contact.organisation_id, ""),
     }  # fmt: skip
     to = Person(contact.id, contact.name, contact.address, language, Role.CUSTOMER)
     outbox.enqueue(connection, [letter(site, notice, to, told, now)])
@@ -120,6 +136,8 @@ def accept(site: Site, token: str, name: str, password_hash: str, came: Came) ->
 
     def work(connection: Connection) -> str | None:
         contact_id, now = _spend(connection, site, token, INVITE)
+        if contact_id is not None:
+            _join(connection, contact_id, token)
         person = sessions.person_of(connection, contact_id, None)
         if contact_id is None or person is None:
             return None
@@ -128,6 +146,16 @@ def accept(site: Site, token: str, name: str, password_hash: str, came: Came) ->
         return sessions.begin(connection, site, person, came)
 
     return site.writer.call(work)
+
+
+def _join(connection: Connection, contact_id: int, token: str) -> None:
+    """Let who accepted become what the invitation said, unless he belongs to an organisation by now."""
+    row, contact = links.one_use(connection, digest(token)), people.contact(connection, contact_id)
+    if row is None or not row.detail or contact is None or contact.organisation_id is not None:
+        return
+    joining = Joining(**json.loads(row.detail))
+    if people.organisation(connection, joining.organisation_id) is not None:
+        people.change_contact(connection, contact_id, **asdict(joining))
 
 
 def verify(site: Site, token: str) -> bool:

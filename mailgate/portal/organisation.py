@@ -39,9 +39,10 @@ def look(request: Request) -> Response:
         rows = people.of_organisation(connection, organisation_id, wanted, _PAGE + 1, (page - 1) * _PAGE)
         count = people.count_of_organisation(connection, organisation_id)
         branches = [one for one in people.branches(connection, [organisation_id]) if one.active]
+        awaited = contacts.awaited(connection, desk.site, organisation_id) if page == 1 and not wanted else []
     return desk.page(
         request, "organisation.html", visitor=visitor, here="people", people=rows[:_PAGE], more=len(rows) > _PAGE,
-        page=page, wanted=wanted, count=count, branches=branches, done=_done(request),
+        page=page, awaited=awaited, wanted=wanted, count=count, branches=branches, done=_done(request),
         rights={one.id: permissions(one.role, one.may) for one in rows},
     )  # fmt: skip
 

@@ -13,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from mailgate.flows import contacts, directory
+from mailgate.flows import contacts, directory, inviting
 from mailgate.flows.contacts import Refused, Wanted
+from mailgate.flows.sessions import Came
 from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
 from store import people
-from store.tables import OUTBOX
+from store.tables import ONE_USE, OUTBOX
+from tests.house import SUPPORT, plain_mail
 from tests.unit.portal.conftest import Portal, words
 
 HELENA = "helena@vetor.test"
@@ -139,14 +141,40 @@ def test_who_is_switched_off_is_signed_out(vetor: Portal) -> None:
     [
         ("", "não está completo"), ("ana", "não está completo"), ("suporte@example.test", "da nossa equipe"),
         ("bruno@example.test", "da nossa equipe"), (OTHER, "Não é possível adicionar"), (LIGHT, "já está na lista"),
-        ("solta@livre.test", "Não é possível adicionar"),
     ],
 )  # fmt: skip
 def test_whom_nobody_can_add(vetor: Portal, address: str, why: str) -> None:
-    directory.put(vetor.house.site, "contact", {"address": "solta@livre.test"})
     answer = posted(vetor.signed_in(HELENA), "/organisation/people", address=address, role="light", as_role="yes")
     assert answer.status_code == 422
     assert why in words(answer.text)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_is_from_outside_belongs_to_it_by_accepting(vetor: Portal, known: bool) -> None:
+    """Else an administrator could name a stranger and read what he writes before he hears of it."""
+    site, stranger = vetor.house.site, "tito@livre.test"
+    if known:
+        directory.put(site, "contact", {"address": stranger, "name": "Tito"})
+    helena = vetor.signed_in(HELENA)
+    done = posted(
+        helena, "/organisation/people", address=stranger, name="Tito Terceiro", role="third_party", as_role="yes"
+    )
+    assert done.headers["location"] == "/organisation?done=added"
+    assert contact(vetor, stranger).organisation_id is None
+    assert "Convites à espera" in (page := words(helena.get("/organisation").text))
+    assert stranger in page
+    vetor.house.receive(plain_mail(("Tito", stranger), SUPPORT, "Segredo", "Só meu."))
+    assert vetor.house.ticket("SUP-1").organisation_id is None
+    assert helena.get("/tickets/SUP-1").status_code == 404
+    with site.writer.database.read() as connection:
+        row = connection.execute(select(ONE_USE).where(ONE_USE.c.detail != "")).one()
+    token = site.mint.access_token(row.id, "invite")
+    assert inviting.accept(site, token, "Tito", "$argon2id$x", Came("Firefox", "")) is not None
+    tito = contact(vetor, stranger)
+    assert (tito.organisation_id, tito.role) == (contact(vetor, HELENA).organisation_id, "third_party")
+    assert inviting.accept(site, token, "Tito", "$argon2id$x", Came("Firefox", "")) is None
+    page = words(helena.get("/organisation").text)
+    assert ("Convites à espera" in page, "Terceirizado" in page) == (False, True)
 
 
 def test_addresses_are_not_asked_for_without_end(vetor: Portal) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Connection, delete
 
-from store import people, tickets
+from mailgate.flows.linkrows import new_link
+from store import links, people, tickets
+from store.tables import PARTICIPANT
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
 from tests.unit.portal.conftest import Portal, form_fields, words
 
@@ -324,3 +327,22 @@ def test_scanners_that_follow_every_link_change_nothing(shop: Portal) -> None:
             assert browser.get(path).status_code < 500, path
             assert browser.head(path).status_code < 500, path
     assert shop.state() == before
+
+
+def test_the_link_of_who_was_taken_off_opens_nothing(portal: Portal) -> None:
+    portal.house.receive(plain_mail(ANA, SUPPORT, "Erro na nota", "Socorro."))
+    ticket, site = portal.house.ticket("SUP-1"), portal.house.site
+
+    def follow(connection: Connection) -> int:
+        carlos = people.contact_for(connection, site.ids.new(), "carlos@fora.test", "Carlos", None, site.clock())
+        people.add_participant(connection, ticket.id, carlos.id, site.clock())
+        links.add(connection, [new_link(site, ticket.id, site.clock(), contact_id=carlos.id)])
+        return int(carlos.id)
+
+    carlos_id = site.writer.call(follow)
+    carlos = portal.opened("SUP-1", "carlos@fora.test")
+    assert carlos.get("/tickets/SUP-1").status_code == 200
+    gone = delete(PARTICIPANT).where(PARTICIPANT.c.contact_id == carlos_id)
+    site.writer.call(lambda connection: connection.execute(gone).rowcount)
+    assert carlos.get("/tickets/SUP-1").status_code == 404
+    assert portal.visit().get(f"/t/{portal.house.token('SUP-1', 'carlos@fora.test')}").status_code == 404
