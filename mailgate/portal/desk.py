@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from anyio import CapacityLimiter
 from starlette.background import BackgroundTask
@@ -61,6 +62,10 @@ class Desk:
         accepted = accepted_languages(request.headers.get("accept-language", ""))
         found = next((tag for tag in (*known, *accepted) if self._speaks(tag)), self.site.policy.locale)
         return self.translations.translator(found, zone or self.site.timezone)
+
+    def zone(self, visitor: Visitor) -> ZoneInfo:
+        """The clock that a visitor lives by: his own, else the company's."""
+        return ZoneInfo(visitor.zone or self.site.timezone)
 
     def page(
         self,

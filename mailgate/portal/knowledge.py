@@ -56,7 +56,7 @@ class Reader:
 def reader(desk: Desk, connection: Connection, request: Request) -> Reader:
     """Who reads, by his session or a link that he has opened."""
     visitor = members.visitor(desk, connection, request)
-    words = desk.translator(request, visitor.language if visitor else None)
+    words = desk.translator(request, visitor.language, zone=visitor.zone) if visitor else desk.translator(request)
     if visitor is not None:
         return Reader(AGENT if visitor.is_agent else CUSTOMER, visitor, words)
     for link_id in desk.cookies.read(request).links[:_LINKS_LOOKED_AT]:

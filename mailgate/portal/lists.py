@@ -60,7 +60,7 @@ def requests(request: Request) -> Response:
         board = _board(desk, connection, request, visitor)
         table = board.table()
         total = board.count(board.tab) if table.total is None else table.total
-        tabs = [_tab(board, tab, total) for tab in board.tabs]
+        tabs = [_tab(board, tab, total) for tab in dict.fromkeys((*board.tabs, board.tab))]
     t = desk.pages.speaker(board.translator)
     shown = columns.chosen(visitor.contact.preferences)
     return desk.page(
@@ -144,14 +144,9 @@ def table_file(request: Request) -> Response:
     t = desk.pages.speaker(board.translator)
     source = Source(desk, visitor, board.translator, board.wish)
     heads = [t(f"page.column.{name}") for name in columns.COLUMNS]
-    content = pieces(source, heads, t("page.list.file_cut", most=MOST_ROWS), ";" if _has_comma(board) else ",")
+    content = pieces(source, heads, t("page.list.file_cut", most=MOST_ROWS))
     headers = {"Content-Disposition": f'attachment; filename="{t("page.list.file_name")}.csv"'}
     return StreamingResponse(content, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _has_comma(board: Board) -> bool:
-    """Whether the person's spreadsheet parts decimals with a comma, and therefore cells with a semicolon."""
-    return not board.translator.language.startswith("en")
 
 
 # --- the overview ---------------------------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row
 
 from mailgate.flows import listing
 from mailgate.flows.listing import LISTS, MOST_COUNTED, ListName, Looker, Tab
 from mailgate.flows.seeing import may_see_ticket
+from mailgate.flows.site import Site
 from mailgate.i18n import Translator
 from mailgate.log import shorten
 from mailgate.portal import columns, filters
@@ -31,6 +31,8 @@ from store.listing import Asked
 from store.vocabulary import Category
 
 PAGE = 40
+#: The tab that is none of the workflow's: whatever the status. Statistics lead to it.
+EVERY = "all"
 T = TypeVar("T")
 _DONE = (Category.SOLVED, Category.CLOSED)
 
@@ -109,7 +111,8 @@ class Board:
 
     def _put_right(self, wish: Wish) -> tuple[Wish, Tab]:
         states = {status: tab for tab in self.tabs for status in tab.statuses}
-        tab = states.get(wish.state) or next((t for t in self.tabs if t.key == wish.tab), self.tabs[0])
+        usual = Tab(EVERY, tuple(states)) if wish.tab == EVERY else self.tabs[0]
+        tab = states.get(wish.state) or next((t for t in self.tabs if t.key == wish.tab), usual)
         right = replace(
             wish,
             scope=self.name if wish.scope else "",
@@ -150,7 +153,7 @@ class Board:
         """The first instant of a day, or of a later one, where the person lives."""
         if not day:
             return None
-        zone = ZoneInfo(self.visitor.zone or self.site.timezone)
+        zone = self._desk.zone(self.visitor)
         wanted = date.fromisoformat(day) + timedelta(days=later)
         return datetime.combine(wanted, time.min, zone).astimezone(UTC)
 
@@ -249,11 +252,10 @@ class Board:
 
     def _people(self) -> tuple[tuple[str, int, str], ...]:
         """(what stands for him in an address, id, name) of the colleagues whose tickets he may be shown."""
-        secret = self.site.mint.secret("colleague")
         rows = listing.colleagues(self._connection, self.book.scopes, self.person) if self.name != "mine" else []
         return tuple(
             (
-                hmac.new(secret, str(row.id).encode(), hashlib.sha256).hexdigest()[:12],
+                colleague_token(self.site, row.id),
                 row.id,
                 row.name.strip() if row.name.strip() and "@" not in row.name else shorten(row.address),
             )
@@ -269,6 +271,11 @@ class Board:
             tuple(Choice(key, self.site.department_labels(key, language)) for key in self.book.names.departments),
             tuple(Choice(token, name) for token, _, name in self.people),
         )
+
+
+def colleague_token(site: Site, contact_id: int) -> str:
+    """What stands for a colleague in an address, so that ids need not."""
+    return hmac.new(site.mint.secret("colleague"), str(contact_id).encode(), hashlib.sha256).hexdigest()[:12]
 
 
 def number_text(count: int) -> str:

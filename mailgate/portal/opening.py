@@ -69,7 +69,7 @@ def _page_of(desk: Desk, request: Request, connection: Connection) -> Page:
     visit = desk.cookies.read(request)
     if visitor is None:
         visit = replace(visit, number=visit.number or desk.site.ids.new())
-    translator = desk.translator(request, visitor.language if visitor else None)
+    translator = desk.translator(request, visitor.language, zone=visitor.zone) if visitor else desk.translator(request)
     return Page(desk, request, visitor, visit, desk.site.book(), translator)
 
 

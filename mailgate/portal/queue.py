@@ -125,7 +125,7 @@ def _page(
     counted = queue.counts(connection, _agent_id(visitor), _end_of_day(desk.site))
     done = request.query_params.get("done", "")
     return desk.page(
-        request, "queue.html", translator=desk.translator(request, visitor.language), visitor=visitor, here="queue",
+        request, "queue.html", visitor=visitor, here="queue",
         tab=tab, tabs_shown=(*_TABS, "held"), counts=counted, most=queue.MOST_COUNTED,
         done=done if done in _DONE else "", may_drop=_may_drop(visitor), paged="after" in request.query_params,
         **context,
@@ -143,7 +143,7 @@ def held_mail(request: Request) -> Response:
         content = journal.raw_bytes(connection, row.id)
         ticket = next(iter(tickets.by_ids(connection, [row.ticket_id] if row.ticket_id else [])), None)
     return desk.page(
-        request, "held.html", translator=desk.translator(request, visitor.language), visitor=visitor, here="queue",
+        request, "held.html", visitor=visitor, here="queue",
         mail=row, preview=_preview(desk, row, content), may_drop=_may_drop(visitor),
         ticket_key=ticket.key if ticket is not None else "",
     )  # fmt: skip

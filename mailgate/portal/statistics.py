@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,12 +17,12 @@ from mailgate.flows import insight
 from mailgate.flows.insight import Figures, Sum
 from mailgate.portal import members
 from mailgate.portal.desk import Desk, desk_of
+from mailgate.portal.listviews import colleague_token
+from mailgate.portal.sheet import MARK, line, separator
 from mailgate.portal.visitor import Visitor
 
 _PERIODS = ("this_month", "last_month", "quarter", "year")
 _LONGEST = timedelta(days=3 * 366)
-#: What a spreadsheet takes for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,49 +71,46 @@ def look(request: Request) -> Response:
     desk = desk_of(request)
     with desk.site.writer.database.read() as connection:
         visitor, wanted, figures = _read(desk, connection, request)
-    days = f"from={wanted.first}&to={wanted.last}"
+    noon, zone = time(12), desk.zone(visitor)
+    people = tuple(replace(one, key=colleague_token(desk.site, int(one.key))) for one in figures.by_person)
     return desk.page(
-        request, "statistics.html", visitor=visitor, here="statistics", figures=figures, wanted=wanted, days=days,
-        since=datetime.combine(wanted.first, time(12), ZoneInfo(desk.site.timezone)),
-        until=datetime.combine(wanted.last, time(12), ZoneInfo(desk.site.timezone)), periods=_PERIODS,
+        request, "statistics.html", visitor=visitor, here="statistics", figures=replace(figures, by_person=people),
+        wanted=wanted, days=f"from={wanted.first}&to={wanted.last}", periods=_PERIODS,
+        since=datetime.combine(wanted.first, noon, zone), until=datetime.combine(wanted.last, noon, zone),
     )  # fmt: skip
 
 
 def table(request: Request) -> Response:
-    """GET /statistics.csv: the same figures; semicolons and a BOM, as spreadsheets here open them."""
+    """GET /statistics.csv: the same figures."""
     desk = desk_of(request)
     with desk.site.writer.database.read() as connection:
         visitor, wanted, figures = _read(desk, connection, request)
-    t = desk.translator(request, visitor.language).t
-    written = io.StringIO()
-    sheet = csv.writer(written, delimiter=";", lineterminator="\r\n")
+    translator = desk.translator(request, visitor.language)
+    t, between = translator.t, separator(translator.language)
     head = [t("page.stats.opened"), t("page.stats.open_now"), t("page.stats.done"), t("page.stats.overdue")]
+    lines: list[list[str]] = []
     for title, sums, empty in (
         (t("page.stats.topic"), figures.by_topic, t("page.stats.no_topic")),
         (t("page.stats.person"), figures.by_person, "—"),
     ):
-        sheet.writerow([title, *head])
-        sheet.writerows(_row(one, empty) for one in sums)
-        sheet.writerow([])
+        lines += [[title, *head], *(_row(one, empty) for one in sums), []]
     name = f"{wanted.first}_{wanted.last}.csv"
     return Response(
-        "\ufeff" + written.getvalue(),
+        MARK + b"".join(line(one, between) for one in lines),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _row(one: Sum, empty: str) -> list[str | int]:
-    name = one.name or empty
-    safe = f"'{name}" if name.startswith(_FORMULA) else name
-    return [safe, one.opened, one.opened - one.done, one.done, one.overdue]
+def _row(one: Sum, empty: str) -> list[str]:
+    return [one.name or empty, *(str(n) for n in (one.opened, one.opened - one.done, one.done, one.overdue))]
 
 
 def _read(desk: Desk, connection: Connection, request: Request) -> tuple[Visitor, Period, Figures]:
     visitor = members.member(desk, connection, request, permission="statistics")
     if visitor.contact is None or visitor.contact.organisation_id is None:
         raise HTTPException(404)
-    zone = ZoneInfo(visitor.contact.timezone or desk.site.timezone)
+    zone = desk.zone(visitor)
     wanted = period(request.query_params, desk.site.clock().astimezone(zone).date())
     language = desk.translator(request, visitor.language).language
     since, until = wanted.instants(zone)

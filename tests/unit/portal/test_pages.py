@@ -359,7 +359,7 @@ def test_a_persons_own_language_comes_first(portal: Portal) -> None:
     portal.house.receive(plain_mail(ANA, SUPPORT, "Erro", "Bom dia"))
     contact = portal.house.ticket("SUP-1").requester_id
     portal.house.site.writer.call(lambda c: people.change_contact(c, contact, language="es"))
-    assert "Próxima revisión" in portal.opened("SUP-1").get("/tickets/SUP-1").text
+    assert "Próxima verificación" in portal.opened("SUP-1").get("/tickets/SUP-1").text
 
 
 def test_accepted_languages() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from mailgate.flows import directory
 from mailgate.portal.statistics import period
+from store import people
 from tests.house import SUPPORT, plain_mail
 from tests.unit.portal.conftest import Portal, words
 
@@ -71,12 +73,31 @@ def test_by_category_and_by_person(make_portal: Callable[..., Portal], house_url
     sheet = rita.get("/statistics.csv")
     assert sheet.headers["content-disposition"] == 'attachment; filename="2025-11-01_2025-11-05.csv"'
     rows = sheet.content.decode("utf-8-sig").split("\r\n")
-    assert "'=Lia;2;" in "\n".join(rows)  # never a formula
+    assert '"\'=Lia";"2";' in "\n".join(rows)  # never a formula
     assert portal.state() == before
     assert "Nada foi aberto" in words(rita.get("/statistics?period=last_month").text)
     portal.clock.advance(timedelta(days=30))
     later = portal.signed_in("rita@vetor.test")
-    assert "Abertas 3" in words(later.get("/statistics?period=last_month").text)
+    months = later.get("/statistics?period=last_month").text
+    assert "Abertas 3" in words(months)
+    person = months.split('<h2 id="by-person"')[1].split('href="')[1].split('"')[0]
+    lias = words(later.get(unescape(person)).text)
+    assert "2 solicitações" in lias, "the solved one too"
+    assert "Todas" in lias
+
+
+def test_days_are_those_of_the_persons_own_clock(portal: Portal) -> None:
+    fill(portal)
+    site: Any = portal.house.site
+
+    def moves(connection: Any) -> None:
+        rita = people.contact_by_address(connection, "rita@vetor.test")
+        assert rita is not None
+        people.change_contact(connection, rita.id, timezone="Pacific/Auckland")
+
+    site.writer.call(moves)
+    page = words(portal.signed_in("rita@vetor.test").get("/statistics?from=2025-11-04&to=2025-11-05").text)
+    assert "De ter., 4 de nov. de 2025 a qua., 5 de nov. de 2025" in page
 
 
 def test_only_with_the_permission(portal: Portal) -> None:
