@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -117,6 +118,12 @@ def admit(desk: Desk, connection: Connection, request: Request) -> Admitted:
     if late:
         raise LinkExpired(late)
     raise HTTPException(404)
+
+
+def check_form(desk: Desk, admitted: Admitted, form: FormData) -> None:
+    """Refuse (403) a form that did not come from the page of this ticket, of this link or session."""
+    if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, first(form.getlist("token"))):
+        raise HTTPException(403)
 
 
 def _sees(connection: Connection, desk: Desk, visitor: Visitor, ticket: Row[Any]) -> bool:

@@ -22,7 +22,7 @@ from mailgate.flows import customer, explaining
 from mailgate.flows.customer import Refused
 from mailgate.notify.explained import lines_of
 from mailgate.portal import agentview, uploads
-from mailgate.portal.access import Admitted, admit
+from mailgate.portal.access import Admitted, admit, check_form
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
 from mailgate.portal.ticketpages import MOST_TEXT, Problem, Written, admitted_to, page
 from store import people
@@ -45,7 +45,7 @@ async def answer(request: Request) -> Response:
     async with request.form(
         max_files=limits.parts, max_fields=limits.fields, max_part_size=MOST_TEXT * 4 + 1024
     ) as form:
-        _check(desk, admitted, form)
+        check_form(desk, admitted, form)
         return await run_in_threadpool(_take, desk, request, admitted, form)
 
 
@@ -55,7 +55,7 @@ async def order(request: Request) -> Response:
     only_from_our_pages(request, desk.site.base_url)
     admitted = await run_in_threadpool(_agents, desk, request)
     async with request.form(max_files=0, max_fields=30, max_part_size=4096) as form:
-        _check(desk, admitted, form)
+        check_form(desk, admitted, form)
         return await run_in_threadpool(_obey, desk, request, admitted, form)
 
 
@@ -80,11 +80,6 @@ def _agents(desk: Desk, request: Request) -> Admitted:
     if admitted.grant.agent_id is None:
         raise HTTPException(403)
     return admitted
-
-
-def _check(desk: Desk, admitted: Admitted, form: FormData) -> None:
-    if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, first(form.getlist("token"))):
-        raise HTTPException(403)
 
 
 def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> Response:

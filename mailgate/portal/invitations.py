@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from mailgate import log
 from mailgate.flows import inviting
 from mailgate.flows.inviting import INVITE, VERIFY, Invited
 from mailgate.people import passwords
-from mailgate.portal.access import Admitted, admit, refuse_guessing
+from mailgate.portal.access import Admitted, admit, check_form, refuse_guessing
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
 from mailgate.portal.entering import SMALL_FORM, came, form_page, is_from_form, let_in, secret, slowly
 from mailgate.portal.nonces import has_nonce, nonce
@@ -61,17 +62,15 @@ async def invite_self(request: Request) -> Response:
     desk = desk_of(request)
     only_from_our_pages(request, desk.site.base_url)
     async with request.form(**SMALL_FORM) as form:
-        token = first(form.getlist("token"))
-    await run_in_threadpool(_invite_self, desk, request, token)
+        await run_in_threadpool(_invite_self, desk, request, form)
     return desk.message(request, "invited_self", 200)
 
 
-def _invite_self(desk: Desk, request: Request, token: str) -> None:
+def _invite_self(desk: Desk, request: Request, form: FormData) -> None:
     with desk.site.writer.database.read() as connection:
         admitted = admit(desk, connection, request)
         offered = offers_password(connection, admitted)
-    if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, token):
-        raise HTTPException(403)
+    check_form(desk, admitted, form)
     if not offered:
         raise HTTPException(404)
     inviting.invite_self(desk.site, admitted.grant.contact_id or 0, desk.limits.resets)

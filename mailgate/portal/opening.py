@@ -28,7 +28,7 @@ from mailgate.knowledge.assistant import MOST_ASKED
 from mailgate.knowledge.base import CUSTOMER
 from mailgate.mail.message import Attachment
 from mailgate.portal import members, newform, newviews, uploads
-from mailgate.portal.access import admit
+from mailgate.portal.access import admit, check_form
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, asker, desk_of, first, only_from_our_pages
 from mailgate.portal.newform import Checked, Draft
@@ -323,8 +323,7 @@ async def vouch(request: Request) -> Response:
 def _vouch(desk: Desk, request: Request, form: FormData) -> Response:
     with desk.site.writer.database.read() as connection:
         admitted = admit(desk, connection, request)
-    if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, first(form.getlist("token"))):
-        raise HTTPException(403)
+    check_form(desk, admitted, form)
     if admitted.grant.contact_id is None:
         raise HTTPException(403)
     opening.vouch(desk.site, admitted.ticket.id, admitted.grant.contact_id)

@@ -20,7 +20,7 @@ from mailgate.errors import DataError, NotAllowed
 from mailgate.flows import changing, customer, following, involving
 from mailgate.flows.customer import Refused
 from mailgate.flows.seeing import may_see_ticket
-from mailgate.portal.access import Admitted
+from mailgate.portal.access import Admitted, check_form
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages
 from mailgate.portal.ticketpages import Problem, admitted_to, page
 from store import people
@@ -42,8 +42,7 @@ def acting(act: _Act, *, by_link: bool = False) -> Callable[[Request], Any]:
         if admitted.grant.contact_id is None or not (by_link or admitted.visitor is not None):
             raise HTTPException(403)
         async with request.form(max_files=0, max_fields=10, max_part_size=_MOST_WORD * 4) as form:
-            if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, first(form.getlist("token"))):
-                raise HTTPException(403)
+            check_form(desk, admitted, form)
             return await run_in_threadpool(_answer, desk, request, admitted, act, form)
 
     return endpoint

@@ -20,7 +20,7 @@ from mailgate.errors import NotAllowed
 from mailgate.flows import customer
 from mailgate.flows.involving import Abilities, abilities
 from mailgate.portal import uploads
-from mailgate.portal.access import Admitted, admit
+from mailgate.portal.access import Admitted, admit, check_form
 from mailgate.portal.agentview import agent_desk
 from mailgate.portal.cookies import Visit
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
@@ -247,8 +247,7 @@ async def post(request: Request) -> Response:
     async with request.form(
         max_files=limits.parts, max_fields=limits.fields, max_part_size=MOST_TEXT * 4 + 1024
     ) as form:
-        if not desk.cookies.is_form_token(admitted.visit, admitted.grant.link_id, first(form.getlist("token"))):
-            raise HTTPException(403)
+        check_form(desk, admitted, form)
         return await run_in_threadpool(_take, desk, request, admitted, form)
 
 
