@@ -25,7 +25,7 @@ from mailgate.yamltypes import Rate
 from store import links, outbox, people
 from store.vocabulary import Notice, Role
 
-INVITE, VERIFY = "invite", "verify"
+INVITE, VERIFY = signing.INVITE, "verify"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from mailgate.yamltypes import Rate
 from store import links, outbox, people
 from store.vocabulary import Notice, OutboxState, Role
 
-ADDRESS, NUMBER = "address", "number"
+ADDRESS, NUMBER = signing.ADDRESS, "number"
 CODE_LIVES = timedelta(minutes=10)
 _TRIES = 5
 

@@ -26,9 +26,10 @@ from mailgate.yamltypes import Rate
 from store import links, outbox, people
 from store.vocabulary import Notice, Role
 
-ENTER, RESET = "enter", "reset"
-#: What every link of these may do ends when the password changes.
-_ENDED_BY_PASSWORD = (ENTER, RESET, "invite")  # an invitation sets a password too
+ENTER, RESET, INVITE, ADDRESS = "enter", "reset", "invite", "address"
+#: What every link of these may do ends when the password changes. An invitation sets a password too; and whoever had
+#: the account for a while has perhaps asked for an address of his own.
+_ENDED_BY_PASSWORD = (ENTER, RESET, INVITE, ADDRESS)
 _LONGEST_ADDRESS = 320
 
 

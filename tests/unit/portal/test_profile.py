@@ -203,6 +203,17 @@ def test_another_address_is_confirmed_there_and_told_to_the_old_one(known: Porta
     assert sign_in(known.visit(), NEW).status_code == 303
 
 
+def test_an_address_that_an_intruder_asked_for_is_none_once_the_password_changed(known: Portal) -> None:
+    send(known.signed_in(), "/profile/address", address=NEW)
+    theirs = known.visit()
+    fields = form_fields(theirs.get(link_of(known, "N18")).text)
+    fill(known.visit(), "/forgotten", address=ANA[1])
+    wait_for(known, "N3")
+    assert fill(known.visit(), link_of(known, "N3"), password=OTHER, again=OTHER).status_code == 303
+    assert theirs.post(link_of(known, "N18"), data=fields).status_code == 410
+    assert ana(known).address == ANA[1]
+
+
 def test_an_address_of_somebody_else_or_of_ours_is_not_taken_and_not_told(known: Portal) -> None:
     known.house.receive(plain_mail(CARMEN, SUPPORT, "Hola", "Hola."))
     browser, answers = known.signed_in(), set()
