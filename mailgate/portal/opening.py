@@ -293,7 +293,10 @@ def _wanted(page: Page, draft: Draft, checked: Checked) -> Wanted:
 
 def solved(request: Request) -> Response:
     """GET /new/solved: an article or the assistant helped; nothing was opened."""
-    return desk_of(request).message(request, "new_solved", 200)
+    desk = desk_of(request)
+    with desk.site.writer.database.read() as connection:
+        visitor = members.visitor(desk, connection, request)
+    return desk.message(request, "new_solved", 200, visitor=visitor, here="new")
 
 
 def filed(request: Request) -> Response:

@@ -488,7 +488,9 @@ def test_articles_are_offered_before_it_is_opened(library: Portal) -> None:
     assert "Não resolveu: abrir ticket" in said
     assert "Aparece o erro 42 ao emitir a nota." in asked.text, "the form is still there"
     assert count(library) == 0
-    assert "Que bom que resolveu!" in words(browser.get("/new/solved").text)
+    solved = words(browser.get("/new/solved").text)
+    assert "Que bom que resolveu!" in solved
+    assert "Meu perfil" in solved, "still signed in"
     assert browser.post("/new", data={**form, **hidden(asked.text)}).status_code == 303
     assert count(library) == 1
     other = filled(browser, subject="Quero trocar o plano", text="Como mudo de plano?")
