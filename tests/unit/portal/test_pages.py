@@ -310,9 +310,6 @@ def test_an_agent_confirms_by_post(portal: Portal) -> None:
     page = browser.get(path).text
     for shown in ("SUP-1", "Erro <b>", "Texto sem prova <i>.", "Ana Souza"):
         assert shown in words(page)
-    scanned = portal.visit().post(path)
-    assert scanned.status_code == 403, "a scanner that posts to every address of a mail has seen no page"
-    assert portal.state() == before
     done = browser.post(path, data=form_fields(page))
     assert "Resposta confirmada" in words(done.text)
     assert [s.key for s in house.work()] == ["SUP-1"]

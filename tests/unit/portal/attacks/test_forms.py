@@ -151,12 +151,15 @@ def test_a_link_reads_and_answers_and_no_more(town: Town, who: str) -> None:
 
 
 def test_a_scanner_that_posts_to_every_address_of_a_mail(town: Town) -> None:
-    """No page was seen, so no nonce and no cookie came with it (T4)."""
+    """No page was seen, so no nonce and no cookie came with it (T4).
+
+    All but one: an agent's own link sends his kept text by a POST and nothing else, as it was promised to programs.
+    """
     tokens = one_use_tokens(town)
     before = town.portal.state()
     for route in posts(town):
         word = route.path.split("/")[1]
-        if params(route) != ["token"]:
+        if params(route) != ["token"] or word == "confirm":
             continue
         for body in ({}, fields(route), {"nonce": "x", "token": "x"}, {"List-Unsubscribe": "yes"}):
             answer = town.portal.visit().post(path_of(route, {"token": tokens.get(word, "x")}), data=body)
