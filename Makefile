@@ -5,6 +5,9 @@ BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS = never
 
 .DEFAULT_GOAL := help
+# Many tests wait for servers: one worker more than there are cores.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+
 .PHONY: help run test test-long check format lock bench clean set-up standards system-packages
 
 help:  ## this list
@@ -14,7 +17,7 @@ run: .venv/.run  ## set up everything and start the gateway in demo form (no roo
 	@$(BIN)/mailgate demo
 
 test: .venv/.dev system-packages  ## set up everything and run the whole suite, real servers included where the machine can
-	@$(BIN)/python -m pytest -m "not long" -n auto --dist loadfile
+	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
 
 test-long: .venv/.dev system-packages  ## the kill loops and soak tests that take minutes
 	@$(BIN)/python -m pytest -m "long" --timeout 1800
