@@ -68,7 +68,7 @@ def test_an_attachment_that_the_topic_requires(make_story: Callable[..., Story])
     """R028: accepted by mail, and asked for; a mail with nothing but the screen is the answer (S4:18, S4:39)."""
     story = make_story(preset="centrium")
     book = story.site.book()
-    story.site = replace(story.site, default_topic=lambda: "inconformidade")
+    story.site = replace(story.site, default_topic=lambda: "inconformidade", others=lambda book: {})
     assert book.topics.topics["inconformidade"].attachment == "required"
     story.receive(plain_mail(ANA, SUPPORT, "Erro 656", "Não consigo emitir a nota."))
     assert (_asked(story, "N1"), story.ticket("SUP-1").status) == ("Anexo: (anexe a este e-mail)", "com_cliente")
