@@ -46,6 +46,7 @@ def _timers(gateway: Gateway) -> Counter[str]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("gateway_db", ["sqlite"], indirect=True)
+@pytest.mark.long
 def test_killed_between_claim_and_commit(gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
     running = gateway(_SETTINGS, start=False)
     _resolve_many(running, monkeypatch)

@@ -87,7 +87,7 @@ def _ruled(preset: str) -> Book:
 
 
 @pytest.mark.parametrize("preset", ["centrium", "totvs", "provedor"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_decided_again_from_its_record_it_is_the_same(preset: str, data: Any) -> None:
     facts, rules = data.draw(_anything(preset)), _ruled(preset)

@@ -39,6 +39,7 @@ def _mail(number: int) -> bytes:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("gateway_db", ["sqlite"], indirect=True)
+@pytest.mark.long
 def test_the_ten_minutes(gateway: Callable[..., Gateway], tmp_path: Path) -> None:
     running = gateway({"agents": _PEOPLE})
     path = f"{PROGRAM.parent}{os.pathsep}{os.environ['PATH']}"

@@ -73,6 +73,7 @@ def test_nobody_learns_who_has_an_account(known: Portal) -> None:
     assert "E-mail ou senha não conferem" in answers[0]
 
 
+@pytest.mark.long
 def test_an_address_that_nobody_has_takes_as_long(make_portal: Callable[..., Portal]) -> None:
     """The hash is what takes time, and it is looked at for everybody: medians differ by noise only."""
     open_to_all = with_ana(make_portal(PortalLimits(logins=())))

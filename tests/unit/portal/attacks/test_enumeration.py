@@ -59,6 +59,7 @@ def test_numbers_tell_nothing(town: Town) -> None:
     assert len(answers) == 1
 
 
+@pytest.mark.long
 def test_one_time_for_everybody(town: Town) -> None:
     """Medians of interleaved tries: a password is hashed where there is none to compare with (T11)."""
     site = town.house.site

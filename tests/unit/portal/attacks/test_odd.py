@@ -34,7 +34,7 @@ def names() -> list[str]:
     return sorted(found - {"token"})
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A town on each database: what one takes as text the other refuses."""
     url, server = "", None
