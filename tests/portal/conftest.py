@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.portal.conftest import make_portal, portal, quick
 
 __all__ = ["make_portal", "portal", "quick"]
@@ -10,8 +12,9 @@ __all__ = ["make_portal", "portal", "quick"]
 _ALWAYS = ("test_link", "test_account_pages", "test_centrium_pages")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The documents' stories are told twice, on a phone and at a desk, one of them without scripts: that one is long."""
+    """The documents' stories are told twice, on a phone and at a desk, once without scripts: that one is long."""
     for item in items:
         called = getattr(item, "callspec", None)
         module = item.path.stem
