@@ -69,11 +69,28 @@ def corpora() -> Path:
     return Path(named)
 
 
+_TABLES = frozenset({"test_clients", "test_spoofs", "test_loops"})
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server of this machine, so that CI notices when it did not run."""
+    """Mark what needs a server of this machine, so that CI notices when it did not run.
+
+    Tables of mail clients, pretenders and robots are run as a whole on SQLite, on PostgreSQL by their first row; the
+    rest of it is for `make test-long`.
+    """
+    begun: set[tuple[str, str]] = set()
     for item in items:
-        if _needs_server(item):
-            item.add_marker("integration")
+        if not _needs_server(item):
+            continue
+        item.add_marker("integration")
+        called = getattr(item, "callspec", None)
+        if item.path.stem not in _TABLES or called is None or "postgresql" not in called.params.values():
+            continue
+        name = (item.path.stem, getattr(item, "originalname", item.name))
+        if name in begun:
+            item.add_marker("long")
+        begun.add(name)
 
 
 def _needs_server(item: pytest.Item) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import tomllib
 import typing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from mailgate import schemas, yamlfile
+from mailgate import __version__, schemas, yamlfile
 from mailgate.rules.actions import Then
 from mailgate.rules.book import Rule, When
 from mailgate.rules.conditions import Condition
@@ -210,3 +211,12 @@ def _misfits_in_object(value: dict[str, Any], schema: dict[str, Any], root: dict
         elif isinstance(inner_schema, dict):
             found += misfits(one, inner_schema, root, f"{where}.{name}")
     return found
+
+
+def test_the_program_says_its_version() -> None:
+    """One number: of the package, of the change log's newest release, of the newest database kept for upgrades."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    newest = re.search(r"^## ([0-9.]+) \(20", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert (__version__, newest[1]) == (project["version"], project["version"])
+    assert (ROOT / "tests" / "migrations" / "data" / f"{__version__}.json").exists()
