@@ -15,11 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, liter
 
 from store.queueindexes import OPEN_NOW
 from store.tables import AGENT, CONTACT, JOURNAL, TICKET
-from store.vocabulary import Outcome
+from store.vocabulary import PRIORITIES, Outcome
 
 Tab = Literal["mine", "unassigned", "due", "waiting"]
-#: The most urgent first.
-PRIORITIES = ("urgent", "high", "normal", "low")
 #: Counts stop here: beyond it nobody counts.
 MOST_COUNTED = 1000
 

@@ -79,8 +79,8 @@ def restore(
 
     Example: mailgate restore /srv/backup/mailgate-2026-11-30 --config /etc/mailgate
     """
-    from mailgate.app import NodeSlot
     from mailgate.keeping import restore as work
+    from mailgate.node import NodeSlot
 
     os.umask(0o077)
     with work.opened(source) as folder:

@@ -9,6 +9,7 @@ from typing import Any
 from mailgate.decide.decision import (
     AskAgent,
     AskData,
+    AskRating,
     RefuseCommand,
     RefuseFiles,
     Report,
@@ -63,3 +64,22 @@ class Changed:
     asks_rating: bool = False
     timers: list[dict[str, str]] = field(default_factory=list)  # set and cancelled, for the record
     events: list[dict[str, Any]] = field(default_factory=list)
+
+    def keeps(self, action: object) -> bool:
+        """Whether an action changes no row: it is only kept, for those who tell."""
+        match action:
+            case Report():
+                self.report = action
+            case AskAgent():
+                self.asked = action
+            case RefuseCommand():
+                self.refused = action
+            case RuleNotice():
+                self.rule_notices.append(action)
+            case Tell():
+                self.asked_to_tell.append(action)
+            case AskRating():
+                self.asks_rating = True
+            case _:
+                return False
+        return True

@@ -24,9 +24,8 @@ from mailgate.mail.addresses import normalise, parse_address
 from mailgate.tickets import forms
 from mailgate.yamlfile import did_you_mean
 from store import people, tickets
-from store.vocabulary import Channel, Role
+from store.vocabulary import PRIORITIES, Channel, Role
 
-PRIORITIES = ("low", "normal", "high", "urgent")
 _MOST_TAG = 60
 _CLEARED = ("none", "nenhum")
 _ORDERS = {"department": "department", "topic": "topic", "priority": "priority", "due": "due", "agent": "assign"}
@@ -129,7 +128,7 @@ def priority(words: str) -> str:
     found = priority_of(words)
     if found is None:
         hint = did_you_mean(words, (*PRIORITIES, "baixa", "media", "alta", "urgente"))
-        raise DataError(f"there is no priority {words!r}{hint}; there are {', '.join(PRIORITIES)}")
+        raise DataError(f"there is no priority {words!r}{hint}; there are {', '.join(reversed(PRIORITIES))}")
     return found
 
 

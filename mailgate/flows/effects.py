@@ -13,9 +13,7 @@ from sqlalchemy import Connection
 from mailgate.decide.decision import (
     AddComment,
     AddParticipant,
-    AskAgent,
     AskData,
-    AskRating,
     Assign,
     BlockSender,
     CallWebhook,
@@ -23,15 +21,12 @@ from mailgate.decide.decision import (
     Forward,
     JoinInto,
     OpenTicket,
-    RefuseCommand,
     RefuseFiles,
     Remark,
     RemoveParticipant,
     Reply,
-    Report,
     Resume,
     ReturnedMail,
-    RuleNotice,
     SetDue,
     SetField,
     SetReplyTo,
@@ -39,7 +34,6 @@ from mailgate.decide.decision import (
     SetStatus,
     Share,
     StopTelling,
-    Tell,
     Vouch,
 )
 from mailgate.decide.facts import Facts
@@ -89,6 +83,8 @@ class Effects:
         return self.changed
 
     def _do(self, action: object) -> None:
+        if self.changed.keeps(action):
+            return
         if isinstance(action, OpenTicket):
             self._open(action)
         elif isinstance(action, AddComment):
@@ -118,8 +114,6 @@ class Effects:
             self._block_sender(action)
         elif isinstance(action, Resume):
             self._resume(action)
-        elif isinstance(action, Report):
-            self.changed.report = action
         elif isinstance(action, Reply):
             made = rulework.reply(self._connection, self._site, self._ticket() | self._changes, action, self._now)
             self.changed.replies.append(made)
@@ -130,10 +124,6 @@ class Effects:
             self._event("forwarded", Role.SYSTEM, "", {"to": ", ".join(to), "by": action.by})
         elif isinstance(action, CallWebhook):
             self._webhooks.append(action)
-        elif isinstance(action, AskAgent):
-            self.changed.asked = action
-        elif isinstance(action, RefuseCommand):
-            self.changed.refused = action
         elif isinstance(action, ReturnedMail):
             for kind, data in settle_report(self._connection, action, self._facts, self.changed):
                 self._event(kind, Role.SYSTEM, "", data)
@@ -143,12 +133,6 @@ class Effects:
         elif isinstance(action, AskData):
             self.changed.data = action
             self._event("data_missing", Role.SYSTEM, "", {"fields": ", ".join(action.keys)})
-        elif isinstance(action, RuleNotice):
-            self.changed.rule_notices.append(action)
-        elif isinstance(action, Tell):
-            self.changed.asked_to_tell.append(action)
-        elif isinstance(action, AskRating):
-            self.changed.asks_rating = True
         elif isinstance(action, StopTelling):
             ticket = self._ticket()
             if bell.silence(

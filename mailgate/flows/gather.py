@@ -6,9 +6,8 @@ author may use them is for `decide`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -18,10 +17,8 @@ from mailgate.decide.author import who
 from mailgate.decide.facts import (
     ActionFacts,
     AgentFacts,
-    Bound,
     Candidate,
     ContactFacts,
-    Counters,
     Facts,
     FileFacts,
     Forwarded,
@@ -31,6 +28,7 @@ from mailgate.decide.facts import (
 )
 from mailgate.decide.files import brings
 from mailgate.decide.thread import choose
+from mailgate.flows import counting
 from mailgate.flows.agentfacts import branches_for, news_since
 from mailgate.flows.batch import Batch, author_address, named_ids
 from mailgate.flows.leaks import leaked
@@ -40,14 +38,14 @@ from mailgate.flows.repeating import repeated
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
 from mailgate.mail.forwarded import passed_on
-from mailgate.mail.message import Address, ParsedMessage
+from mailgate.mail.message import ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
 from mailgate.mail.support import SupportAddress
 from mailgate.people import preferences
 from mailgate.tickets.fillin import filled_lines
 from store import journal, outbox, people, tickets
 from store.journal import ClaimedMail
-from store.vocabulary import Category, Notice, OutboxState, Outcome, Road, Role
+from store.vocabulary import Category, Notice, OutboxState, Road, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +139,14 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
     to, problem = answers_to(known, facts, who(known))
     written_to = to if to and not problem else sender.address if sender else address
-    counters = _counters(connection, site, address, ticket_id, mail, written_to)
+    counters = counting.of_author(connection, site, address, ticket_id, mail, written_to)
     if ticket_id is None and agent is None and reading.screening.may_answer and not brings(facts):
         words = message.subject, message.reply
         counters = replace(counters, repeats=repeated(connection, site, address, *words, mail, counters.tickets))
     known = replace(
         known,
         agents=_with_draws(connection, site, agents),
-        counters=_reply_counters(connection, site, message.reply_to, counters, mail),
+        counters=counting.with_reply_to(connection, site, message.reply_to, counters, mail),
     )
     return known if agent is None else _of_agents_mail(connection, site, known, message, agent, ticket_id)
 
@@ -459,46 +457,3 @@ def _organisation(connection: Connection, sender: ContactFacts | None, batch: Ba
     if not batch.organisations:
         batch.organisations = {row.id: (row.name, row.tier) for row in people.organisations(connection)}
     return batch.organisations.get(sender.organisation_id, ("", ""))
-
-
-def _reply_counters(
-    connection: Connection, site: Site, reply_to: tuple[Address, ...], counters: Counters, mail: ClaimedMail
-) -> Counters:
-    """With what went to the address in Reply-To, where a rule may take it for the requester's: the caps hold for it."""
-    if len(reply_to) != 1 or not site.book().rules.takes_reply_to():
-        return counters
-    sent = tuple(
-        outbox.count_sent(connection, [Notice.N1], mail.received_at - timedelta(seconds=b.seconds), reply_to[0].address)
-        for b in site.policy.acks
-    )
-    return replace(counters, reply_acks=sent)
-
-
-def _counters(
-    connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail, written_to: str
-) -> Counters:
-    """Only what a limit that is on will look at. ticket_id: the one that is commented on, None for a new one.
-
-    written_to: the address that an acknowledgement goes to; the author may have another one.
-    """
-    policy, now = site.policy, mail.received_at
-
-    def counted(bounds: tuple[Bound, ...], count: Callable[[datetime], int]) -> tuple[int, ...]:
-        return tuple(count(now - timedelta(seconds=bound.seconds)) for bound in bounds)
-
-    mails = counted(policy.mails, lambda since: journal.count_by_author(connection, address, since))
-    if ticket_id is not None:
-        comments = counted(policy.comments, lambda since: tickets.count_comments(connection, ticket_id, since))
-        return Counters(mails=mails, comments=comments)
-    acks = [Notice.N1]
-    return Counters(
-        mails=mails,
-        tickets=counted(
-            policy.tickets, lambda since: journal.count_by_author(connection, address, since, Outcome.OPENED)
-        ),
-        acks=counted(policy.acks, lambda since: outbox.count_sent(connection, acks, since, written_to)),
-        verified_acks=counted(
-            policy.verified_acks, lambda since: outbox.count_sent(connection, acks, since, written_to)
-        ),
-        total_acks=counted(policy.total_acks, lambda since: outbox.count_sent(connection, acks, since)),
-    )

@@ -98,7 +98,8 @@ def _write(
     if purpose == INVITE:
         notice = Notice.N16 if "contacts" in permissions(contact.role, contact.may) else Notice.N17
     language = contact.language if contact.language in site.policy.languages else site.policy.locale
-    names = {one.id: one.name for one in people.organisations(connection)}
+    belongs = joining.organisation_id if joining is not None else contact.organisation_id
+    organisation = people.organisation(connection, belongs)
     row_id = site.ids.new()
     expires_at = now + site.lifetimes.one_use
     row = {
@@ -109,7 +110,7 @@ def _write(
     links.add_one_use(connection, row)
     told = {
         "once_id": row_id, "once": purpose, "once_until": expires_at.isoformat(), "requester_name": inviter,
-        "organisation": names.get(joining.organisation_id if joining is not None else contact.organisation_id, ""),
+        "organisation": organisation.name if organisation is not None else "",
     }  # fmt: skip
     to = Person(contact.id, contact.name, contact.address, language, Role.CUSTOMER)
     outbox.enqueue(connection, [letter(site, notice, to, told, now)])

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from mailgate.decide.facts import Bound
 from mailgate.flows.site import Site
-from mailgate.mail.subject import strip_prefixes, without_keys
+from mailgate.mail.subject import without_keys
 from store import repeats
 from store.journal import ClaimedMail
 
@@ -48,5 +48,5 @@ def _covers(counted: tuple[Bound, ...], wanted: tuple[Bound, ...]) -> bool:
 
 def _words(site: Site, subject: str, text: str) -> tuple[str, ...]:
     """Subject and text as they are compared: no prefix, no key of ours, no case, no white space."""
-    bare = without_keys(strip_prefixes(subject), site.policy.key_prefix)
+    bare = without_keys(subject, site.policy.key_prefix)
     return (bare.casefold().strip(), " ".join(text[: repeats.LOOKS_AT].casefold().split()))

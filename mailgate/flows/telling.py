@@ -25,7 +25,7 @@ from mailgate.flows.newhands import new_hands
 from mailgate.flows.outlook import Outlook
 from mailgate.flows.site import Site
 from mailgate.links.tokens import ReplyIdentity, bounce_address, digest, reply_address
-from mailgate.mail.subject import strip_prefixes, without_keys
+from mailgate.mail.subject import without_keys
 from mailgate.notify.plan import ASSIGNED, MOVED, AckCaps, Cap, Happened, Person, Plan, plan
 from mailgate.tickets.acts import NOTICES
 from store import links, outbox, suppressions, tickets
@@ -370,7 +370,7 @@ class Telling:
             | {
                 "key": ticket["key"],
                 "number": ticket["number"],
-                "subject": _bare(ticket["subject"], site.policy.key_prefix),
+                "subject": without_keys(ticket["subject"], site.policy.key_prefix),
                 "status": workflow.label(status, language),
                 "category": ticket["category"],
                 "old_status": workflow.label(changed.old_status, language) if changed.status_by else "",
@@ -491,10 +491,6 @@ class Telling:
 
 def _capped(bounds: tuple[Bound, ...], counts: tuple[int, ...]) -> tuple[Cap, ...]:
     return tuple(Cap(b.count, b.seconds, c) for b, c in zip(bounds, counts, strict=False))
-
-
-def _bare(subject: str, prefix: str) -> str:
-    return without_keys(strip_prefixes(subject), prefix).strip()
 
 
 def _iso(at: datetime | None) -> str | None:

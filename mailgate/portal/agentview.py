@@ -19,7 +19,6 @@ from mailgate.tickets.guards import Situation
 from mailgate.yamltypes import text_in
 from store import involved, people, tickets
 
-PRIORITIES = ("urgent", "high", "normal", "low")
 _MOST_OTHERS = 6
 Choice = tuple[str, str]
 

@@ -87,6 +87,9 @@ def ticket_page(
     hidden = 0 if wish.everything else max(0, len(comments) - SHOWN_AT_FIRST)
     shown = comments[hidden:]
     files = tickets.attachments(connection, [one.id for one in shown])
+    of_comment: dict[int, list[Row[Any]]] = {}
+    for file in files:
+        of_comment.setdefault(file.comment_id, []).append(file)
     folder = f"{root}/tickets/{ticket.key}/files"
     sizes = _sizes(site, files)
     events = tickets.events(connection, ticket.id)
@@ -94,10 +97,7 @@ def ticket_page(
     for event in events:
         if event.kind in ("mail_read", "commented"):
             remarks.setdefault(event.data.get("comment_id", ""), {}).update(event.data)
-    entries = [
-        _comment(one, Gallery(folder, [f for f in files if f.comment_id == one.id], sizes), grant, wish, remarks)
-        for one in shown
-    ]
+    entries = [_comment(one, Gallery(folder, of_comment.get(one.id, []), sizes), grant, wish, remarks) for one in shown]
     since = shown[0].created_at if hidden else None
     entries += _events(connection, site, events, language, since)
     entries += told(connection, site, events, language, since, is_agent=is_agent)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from mailgate import log
 from mailgate.allocator import keep_freed_memory
-from mailgate.app import House, NodeSlot, open_hooks, open_house, open_providers, open_relay, tool_maker
+from mailgate.app import House, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, knowledge, tidying, timers
 from mailgate.flows.digests import Digests
@@ -36,6 +36,7 @@ from mailgate.ingest.smtp_data import InFlight
 from mailgate.ingest.submission import check_password
 from mailgate.mail.envelope import Received
 from mailgate.metrics import Metrics
+from mailgate.node import NodeSlot
 from mailgate.opening import mail_limits
 from mailgate.portal.app import make_app
 from mailgate.portal.limits import PortalLimits

@@ -1,0 +1,50 @@
+"""Which node this is: a name that stays with the data folder, and a place among the processes that serve it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+from mailgate.errors import Busy
+
+
+class NodeSlot:
+    """A place among the serve processes of one data folder; the first is 0. Held by a lock that dies with the process.
+
+    On SQLite there is only one place: a second `serve` is refused.
+    """
+
+    def __init__(self, data: Path, *, only_one: bool) -> None:
+        self._fd = -1
+        name = _node_name(data)
+        for slot in range(1 if only_one else 64):
+            fd = os.open(data / f"serve-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(fd)
+                continue
+            self._fd = fd
+            self.name = f"{name}-{slot}"
+            return
+        raise Busy(
+            f"another `mailgate serve` works on {data} already; stop it first"
+            + (" (SQLite takes one; several nodes need PostgreSQL)" if only_one else "")
+        )
+
+    def free(self) -> None:
+        """Leave the place."""
+        os.close(self._fd)
+
+
+def _node_name(data: Path) -> str:
+    path = data / "node.id"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        name = secrets.token_hex(4)
+        path.write_text(name + "\n")
+        path.chmod(0o600)
+        return name
