@@ -17,10 +17,10 @@ run: .venv/.run  ## set up everything and start the gateway in demo form (no roo
 	@$(BIN)/mailgate demo
 
 test: .venv/.dev system-packages  ## set up everything and run the whole suite, real servers included where the machine can
-	@$(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
+	@TMPDIR=$$($(PYTHON) tests/integration/scratch.py) $(BIN)/python -m pytest -m "not long" -n $(WORKERS) --dist loadfile
 
 test-long: .venv/.dev system-packages  ## the kill loops and soak tests that take minutes
-	@$(BIN)/python -m pytest -m "long" --timeout 1800
+	@TMPDIR=$$($(PYTHON) tests/integration/scratch.py) $(BIN)/python -m pytest -m "long" --timeout 1800
 
 check: .venv/.dev  ## linter, types, architecture
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
