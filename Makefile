@@ -8,7 +8,7 @@ export UV_PYTHON_DOWNLOADS = never
 # Many tests wait for servers: one worker more than there are cores.
 WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
-.PHONY: help run test test-long check format lock bench clean set-up standards system-packages
+.PHONY: help run test test-long check format lock licences sbom audit release bench clean set-up standards system-packages
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,9 +36,22 @@ bench: .venv/.dev  ## measure: accept, process, and with many tickets (docs/perf
 standards: .venv/.dev  ## gather the RFC citations into docs/standards.md
 	@$(BIN)/python -m tests.standards --write
 
-lock: $(UV)  ## compile the locked requirements anew
+lock: $(UV)  ## compile the locked requirements anew, with hashes (then: make licences)
 	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group build -o requirements/run.txt
 	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
+
+licences: .venv/.dev  ## list the licences of what is locked in docs/licences.md
+	@$(BIN)/python -m tests.supply --write
+
+sbom: .venv/.dev  ## write what we are made of as CycloneDX into dist/
+	@$(BIN)/python -m tests.supply --sbom dist
+
+audit: .venv/.dev  ## ask whether weaknesses of what is locked are known: 0 none, 1 some, 75 nobody could be asked
+	@$(BIN)/python -m tests.supply --audit
+
+release: .venv/.dev sbom  ## the wheel, its lock and its SBOM in dist/
+	@$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
+	@cp requirements/run.txt dist/requirements.txt && ls dist
 
 clean:  ## remove what set-up made
 	@rm -rf .boot .venv
