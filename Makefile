@@ -39,6 +39,7 @@ standards: .venv/.dev  ## gather the RFC citations into docs/standards.md
 lock: $(UV)  ## compile the locked requirements anew, with hashes (then: make licences)
 	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group build -o requirements/run.txt
 	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
+	@$(UV) pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -c requirements/run.txt --group build -o requirements/build.txt
 
 licences: .venv/.dev  ## list the licences of what is locked in docs/licences.md
 	@$(BIN)/python -m tests.supply --write
@@ -69,7 +70,7 @@ $(UV):
 .venv/.run: $(UV) requirements/run.txt pyproject.toml
 	@echo "Setting up a locked environment in .venv/ ..."
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip install --quiet --compile-bytecode --require-hashes -r requirements/run.txt
+	@$(UV) pip install --quiet --compile-bytecode --require-hashes -b requirements/build.txt -r requirements/run.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q mailgate store scheduler
 	@touch $@
@@ -77,7 +78,7 @@ $(UV):
 .venv/.dev: $(UV) requirements/dev.txt pyproject.toml
 	@echo "Setting up a locked environment with the test tools in .venv/ ..."
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --compile-bytecode --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --require-hashes -b requirements/build.txt requirements/dev.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q mailgate store scheduler
 	@touch $@ .venv/.run

@@ -6,6 +6,7 @@ worthless.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -58,8 +59,10 @@ def preset_folder(name: str) -> Path:
     return folder
 
 
-def write_configuration(folder: Path, preset: str) -> list[Path]:
-    """Write mailgate.yaml, data/keys and, for some presets, `knowledge/` into `folder`; returns the files, in order.
+def write_configuration(folder: Path, preset: str, data: Path = Path("data")) -> list[Path]:
+    """Write mailgate.yaml and, for some presets, `knowledge/` into `folder`, keys into `data`; returns the files.
+
+    data: absolute, or relative to `folder`, as the setting of that name is.
 
     Raises DataError when there is a mailgate.yaml already or the folder cannot be written, ConfigError for a preset
     that does not ship.
@@ -69,6 +72,8 @@ def write_configuration(folder: Path, preset: str) -> list[Path]:
     text = (data_folder("config") / "mailgate.example.yaml").read_text(encoding="utf-8")
     for usual, own in (("\npreset: centrium\n", f"\npreset: {preset}\n"), *_OF_PRESET.get(preset, ())):
         text = text.replace(usual, own)
+    if data != Path("data"):
+        text = text.replace("\ndata: ./data ", f"\ndata: {json.dumps(str(data), ensure_ascii=False)} ")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _create(target, text)
@@ -77,7 +82,7 @@ def write_configuration(folder: Path, preset: str) -> list[Path]:
     except OSError as error:
         raise DataError(f"{target} cannot be written: {(error.strerror or '').lower()}") from error
     articles = write_articles(folder) if preset in _WITH_ARTICLES else []
-    return [target, *articles, *ensure_keys(folder / "data")]
+    return [target, *articles, *ensure_keys(folder / data)]
 
 
 def write_articles(folder: Path) -> list[Path]:

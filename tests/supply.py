@@ -56,6 +56,7 @@ SAID = {
     "pwdlib": "MIT",
     "pyspf": "PSF-2.0",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "setuptools": "MIT",
     "shellingham": "ISC",
     "trove-classifiers": "Apache-2.0",
     "uvloop": "MIT OR Apache-2.0",

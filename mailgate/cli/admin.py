@@ -29,14 +29,17 @@ def init(
         "config"
     ),
     preset: Annotated[str, typer.Option(help="Which company's way of working to start from.")] = "centrium",
+    data: Annotated[
+        Path, typer.Option(help="Where database, files and keys are to be, as seen from the configuration.")
+    ] = Path("data"),
 ) -> None:
     """Write a configuration that runs, with comments, and the secret keys.
 
-    Example: mailgate init /etc/mailgate --preset centrium
+    Example: mailgate init /etc/mailgate --preset centrium --data /var/lib/mailgate
     """
     from mailgate.scaffold import write_configuration
 
-    for path in write_configuration(folder, preset):
+    for path in write_configuration(folder, preset, data):
         print(path)
     say(f"Next: edit {folder / 'mailgate.yaml'}, then `mailgate check --config {folder}`, then `mailgate serve`.")
 
@@ -76,7 +79,13 @@ def check(
 
 
 @app.command()
-def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
+def doctor(
+    config: ConfigOption = None,
+    node: Annotated[
+        bool, typer.Option("--node", help="Only ask the running node, as a container's health check does.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
     """Say what is wrong now: database, disk, what waits, mailboxes, relay, DKIM, the running node; 69 if anything is.
 
     Example: mailgate doctor --config /etc/mailgate
@@ -86,7 +95,12 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
 
     log.set_up(level="critical")
     settings = load(config)
-    if _show_looks(health.examine(settings), json):
+    if node:
+        looks = list(health.running(settings))
+        failed = _show_looks(looks, json) or any(look.state != "ok" for look in looks)
+    else:
+        failed = _show_looks(health.examine(settings), json)
+    if failed:
         raise typer.Exit(EX_UNAVAILABLE)
 
 

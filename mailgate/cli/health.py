@@ -32,7 +32,7 @@ def examine(settings: Settings) -> Iterator[Look]:
     yield from _keys(settings)
     yield from _disk(settings)
     yield from _database(settings)
-    yield from _node(settings)
+    yield from running(settings)
     if settings.addresses:
         yield from probing.mailboxes(settings, time.monotonic)
         yield from probing.relay(settings)
@@ -147,8 +147,8 @@ def _span(age: timedelta) -> str:
     return f"{minutes // 60} hours" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
-def _node(settings: Settings) -> Iterator[Look]:
-    """Ask the running node itself."""
+def running(settings: Settings) -> Iterator[Look]:
+    """Ask the running node itself (/readyz)."""
     ops = settings.ops
     if ops is None or ops.listen.path is not None or ops.listen.port == 0:
         yield Look("serve", "warning", "`ops` is not configured: whether a node runs is not known")

@@ -28,6 +28,7 @@ WANTED = (
     ("postfix", "mail by LMTP and pipe, and a relay", ("postfix",)),
     ("chromium", "the portal in a browser", ("chromium",)),
     ("swaks", "mail from a terminal", ("swaks",)),
+    ("systemd", "the unit's switches, read and judged", ("systemd-analyze",)),
 )
 
 

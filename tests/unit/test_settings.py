@@ -274,6 +274,14 @@ def test_init_writes_a_configuration_that_loads(tmp_path: Path, preset: str) -> 
     assert (settings.data.stat().st_mode & 0o777, settings.keys.stat().st_mode & 0o777) == (0o700, 0o700)
 
 
+def test_init_puts_the_keys_where_the_data_will_be(tmp_path: Path) -> None:
+    files = write_configuration(tmp_path / "etc", "centrium", tmp_path / "var: lib")
+    settings = load_settings(files[0], {})
+    assert settings.data == tmp_path / "var: lib"
+    assert len(read_mac_key(settings.data)) == 32
+    assert not (tmp_path / "etc/data").exists()
+
+
 def test_init_never_overwrites(tmp_path: Path) -> None:
     write_configuration(tmp_path, "centrium")
     before = read_mac_key(tmp_path / "data")

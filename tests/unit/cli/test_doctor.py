@@ -124,3 +124,17 @@ def test_a_clock_that_went_back(shell: Shell) -> None:
     shell.monkeypatch.setattr(type(settings), "now", lambda _: lambda: behind)
     found = {look.what: look for look in health.examine(settings)}
     assert found["clock"].state == "failed"
+
+
+def test_a_health_check_asks_only_the_node(shell: Shell) -> None:
+    with node({"ready": True, "troubles": []}) as port:
+        shell.change("127.0.0.1:8026", f"127.0.0.1:{port}")
+        ran = shell("doctor", "--node", "--json")
+        assert (ran.code, [look["what"] for look in ran.values]) == (0, ["serve"])
+    assert shell("doctor", "--node").code == 69, "nobody answers"
+
+
+def test_a_node_that_cannot_be_asked_is_not_called_well(shell: Shell) -> None:
+    shell.change("\nops: ", "\n# ops: ")
+    shell.change("\n  listen: 127.0.0.1:8026", "")
+    assert shell("doctor", "--node").code == 69
