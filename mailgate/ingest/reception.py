@@ -33,6 +33,8 @@ CLOSING = SmtpReply(421, "4.3.2", "Service is going down, please try again later
 
 _LOG = log.get("smtp")
 _MOST_REFUSALS_LOGGED = 10.0
+#: In a full house this part of the idle time (5 s of a minute) is enough.
+_SPARED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,12 @@ class Guest(Protocol):
     def cut(self) -> None:
         """Go now."""
 
+    def silent_since(self) -> float | None:
+        """Since when nothing was asked, by the loop's clock; None in the middle of a mail or of a command."""
+
+    def make_room(self) -> None:
+        """Go at once, with a word: somebody else wants the place."""
+
 
 class Reception:
     """Who is in, how many from where, and which commits have not ended. `rules` may be exchanged while it runs."""
@@ -132,15 +140,28 @@ class Reception:
         self._refusals_logged_at = -_MOST_REFUSALS_LOGGED
         self._refusals = 0
 
-    def enter(self, guest: Guest) -> SmtpReply | None:
-        """Count a connection in; the reply if there is no room."""
+    def enter(self, guest: Guest, now: float) -> SmtpReply | None:
+        """Count a connection in; the reply if there is no room.
+
+        A crowd that only stands there must not keep the others out: when the house is full, who has been silent for
+        longest makes room, unless everybody has just come or is in the middle of a mail.
+        """
         if self.draining:
             return CLOSING
         limit = self.limits.connections
         if limit is not None and len(self.guests) >= limit:
-            return TOO_MANY_CONNECTIONS
+            idle = self._most_silent(now)
+            if idle is None:
+                return TOO_MANY_CONNECTIONS
+            idle.make_room()
         self.guests.add(guest)
         return None
+
+    def _most_silent(self, now: float) -> Guest | None:
+        patience = (self.limits.idle_seconds or _SPARED * 60) / _SPARED
+        silent = [(since, id(g), g) for g in self.guests if (since := g.silent_since()) is not None]
+        since, _, guest = min(silent, default=(now, 0, None))
+        return guest if now - since >= patience else None
 
     def sit(self, peer: str) -> SmtpReply | None:
         """Count a connection for its peer's address (behind a proxy: the one it names); the reply if too many."""

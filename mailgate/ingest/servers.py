@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import stat
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from mailgate import log
+from mailgate import descriptors, log
 from mailgate.clock import Clock, utc_now
 from mailgate.errors import SmtpReply, Unavailable
 from mailgate.ingest.gate import GateRules
@@ -113,13 +114,16 @@ class Listener:
 
 
 class Door:
-    """One listening socket. Out of file descriptors it waits and says so once, instead of spinning or dropping peers.
+    """One listening socket. Short of file descriptors it waits and says so once, instead of spinning or dropping peers.
 
-    asyncio's own server logs 512 tracebacks a second then, uvloop's closes new connections without a word.
+    The last descriptors are not for peers: those who are inside, the database and the relay need them to go on.
+    asyncio's own server logs 512 tracebacks a second when there are none, uvloop's closes new connections without a
+    word.
     """
 
     _AT_ONCE = 64
     _PAUSE_SECONDS = 1.0
+    _SAID_EVERY_SECONDS = 60.0
 
     def __init__(self, listening: socket.socket, session: Callable[[], SmtpSession], config: SmtpConfig) -> None:
         self._loop = asyncio.get_running_loop()
@@ -128,6 +132,8 @@ class Door:
         self._context = config.tls_context if config.implicit_tls else None
         self._entering: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
+        self._said_at = -self._SAID_EVERY_SECONDS
+        self._resting = listening.fileno()
         self._loop.add_reader(listening, self._accept)
 
     def close(self) -> None:
@@ -140,6 +146,7 @@ class Door:
     def _accept(self) -> None:
         for _ in range(self._AT_ONCE):
             try:
+                self._leave_some()
                 peer, _name = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
@@ -151,8 +158,16 @@ class Door:
             self._entering.add(task)
             task.add_done_callback(self._entering.discard)
 
+    def _leave_some(self) -> None:
+        """Raises OSError when the next descriptor is one of the last."""
+        if descriptors.is_one_of_the_last(descriptors.next_free(self._socket.fileno()), self._resting):
+            raise OSError(errno.EMFILE, "Too few file descriptors are left")
+
     def _wait_a_while(self, error: OSError) -> None:
-        _LOG.error("cannot accept connections, waiting", reason=error.strerror, seconds=self._PAUSE_SECONDS)
+        now = self._loop.time()
+        if now - self._said_at >= self._SAID_EVERY_SECONDS:
+            self._said_at = now
+            _LOG.error("cannot accept connections, waiting", reason=error.strerror, seconds=self._PAUSE_SECONDS)
         self._loop.remove_reader(self._socket)
         self._pause = self._loop.call_later(self._PAUSE_SECONDS, self._loop.add_reader, self._socket, self._accept)
 

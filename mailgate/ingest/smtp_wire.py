@@ -21,7 +21,7 @@ from aiosmtpd.smtp import Envelope as Transaction
 
 from mailgate import log
 from mailgate.errors import TRY_LATER, SmtpReply
-from mailgate.ingest.reception import CLOSING, Reception
+from mailgate.ingest.reception import CLOSING, TOO_MANY_CONNECTIONS, Reception
 from mailgate.ingest.watchdog import Watchdog
 
 _LOG = log.get("smtp")
@@ -84,6 +84,7 @@ class Wire(SMTP):
         self._transaction_ends: float | None = None
         self._proxied: Any = None
         self._clock = loop.time
+        self._silent_since = loop.time()
         self._watchdog = Watchdog(loop, self._late)
         super().__init__(
             hooks,
@@ -105,7 +106,7 @@ class Wire(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's are none by descent
-        refusal = self.reception.enter(self)
+        refusal = self.reception.enter(self, self._clock())
         if refusal is not None:
             self.transport = transport
             self.reception.note_refusal(_host_of(transport.get_extra_info("peername")), refusal, self._clock())
@@ -145,6 +146,15 @@ class Wire(SMTP):
         self._over = True
         if self.transport is not None:
             self.transport.abort()
+
+    def silent_since(self) -> float | None:
+        """Since when it asks nothing; None within a command, within a mail, and for one that is going."""
+        in_mail = self._inside and self.envelope is not None and self.envelope.mail_from
+        return None if self._busy or self._over or in_mail else self._silent_since
+
+    def make_room(self) -> None:
+        """Go, since others wait outside."""
+        self._say_goodbye(TOO_MANY_CONNECTIONS)
 
     def _say_goodbye(self, reply: SmtpReply) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -224,6 +234,7 @@ class Wire(SMTP):
 
     async def _next_command(self) -> None:
         self._busy = False
+        self._silent_since = self._clock()
         self.await_by(self.limits.idle_seconds)
         line = await self._read_line()
         self._busy = True

@@ -22,7 +22,7 @@ from mailgate.ingest.smtp_data import InFlight
 from mailgate.mail.envelope import Received
 from store.vocabulary import Road
 
-from .talk import Journal, Peer, auth_policy, client_context, listening, server_context, until
+from .talk import PATIENCE, Journal, Peer, auth_policy, client_context, listening, server_context, until
 
 QUICK = 0.15
 
@@ -231,6 +231,30 @@ async def test_all_places_together_are_bounded() -> None:
             assert (await late.reply()).startswith("421 4.7.0")
             assert await late.is_closed()
         assert (await inside[0].ask("NOOP")).startswith("250")
+
+
+async def test_who_stands_there_without_a_word_makes_room() -> None:
+    """R3: a crowd of idle peers kept everybody out for the whole of the idle time."""
+    limits = SmtpLimits(connections=3, connections_per_ip=None, idle_seconds=12 * QUICK)
+    async with listening(Journal(), limits=limits) as listener:
+        in_mail, idle, other = [await Peer.connect(listener) for _ in range(3)]
+        await in_mail.greet()
+        await in_mail.envelope()
+        for peer in (idle, other):
+            await peer.greet()
+        late = await Peer.connect(listener)
+        assert (await late.reply()).startswith("421 4.7.0"), "everybody has just come"
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                canary = await Peer.connect(listener)
+                if (await canary.reply()).startswith("220"):
+                    break
+                await asyncio.sleep(QUICK / 5)
+        assert (await idle.reply()).startswith("421 4.7.0")
+        assert await idle.is_closed()
+        assert (await canary.ask("NOOP")).startswith("250")
+        assert (await in_mail.data(b"x")).startswith("250"), "it was silent for as long, but within a mail"
+        assert (await other.ask("NOOP")).startswith("250")
 
 
 async def test_a_trusted_relay_may_come_as_often_as_it_likes() -> None:
