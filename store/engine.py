@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from store import direct
+from store import direct, patience
 from store.errors import StoreBusy, StoreUnavailable
 
 LOCK_WAIT_SECONDS = 5.0
@@ -113,9 +113,14 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """One consistent view of everything, whatever is committed meanwhile; writes nothing."""
         with self._transaction(self._reader) as connection:
-            if not self.is_sqlite:
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield connection
+            if self.is_sqlite:
+                with patience.on_sqlite(connection.connection.driver_connection):
+                    yield connection
+            else:
+                connection.exec_driver_sql(
+                    f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY{patience.for_postgres()}"
+                )
+                yield connection
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
@@ -129,7 +134,8 @@ class Database:
                     raise
         except (OperationalError, InterfaceError) as error:
             # After a failed write or fsync nothing on this connection is trusted again: it is closed and opened anew.
-            engine.dispose()
+            if not patience.is_over(_cause(error)):
+                engine.dispose()
             raise _translate(error) from error
         except DBAPIError as error:
             # DatabaseError itself, and none of its kinds, is how SQLite says that the file is damaged or no database.
@@ -186,8 +192,12 @@ def _scrub_sqlite(path: Path) -> None:
         connection.close()
 
 
+def _cause(error: DBAPIError) -> str:
+    return str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+
+
 def _translate(error: DBAPIError) -> StoreBusy | StoreUnavailable:
-    cause = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    cause = _cause(error)
     if "locked" in cause or "deadlock" in cause or "serialize" in cause:
         return StoreBusy(f"the database is busy: {cause}")
     return StoreUnavailable(f"the database does not work: {cause}")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -47,6 +47,7 @@ from mailgate.portal.access import LinkExpired
 from mailgate.portal.cookies import Cookies
 from mailgate.portal.desk import Desk, asker, desk_of
 from mailgate.portal.entering import Crowded
+from mailgate.portal.hurry import RETRY_SECONDS, Hurry
 from mailgate.portal.limits import PortalLimits
 from mailgate.portal.members import NotSignedIn, to_sign_in
 from mailgate.portal.menu import Offer
@@ -56,7 +57,6 @@ from mailgate.portal.throttle import Once, Throttle
 from store.errors import StoreError
 
 _LOG = log.get("portal")
-_RETRY_SECONDS = "30"
 _KNOWN = frozenset({400, 403, 404, 405, 413, 429})
 _IMAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -87,7 +87,11 @@ def make_app(
     pages = Pages(site, translations, templates_folder, override_folder, logo, compiled)
     app = Starlette(
         routes=_routes(),
-        middleware=[Middleware(Shield, base_url=site.base_url, limits=limits), Middleware(_Rate)],
+        middleware=[
+            Middleware(Shield, base_url=site.base_url, limits=limits),
+            Middleware(Hurry, seconds=limits.render_seconds),
+            Middleware(_Rate),
+        ],
         exception_handlers={
             HTTPException: _http_error,
             LinkExpired: _link_expired,
@@ -98,6 +102,7 @@ def make_app(
             StoreError: _away,
             PoolTimeout: _away,
             OSError: _away,
+            ClientDisconnect: _left,
             Exception: _fault,
         },
     )
@@ -213,8 +218,13 @@ async def _away(request: Request, error: Exception) -> Response:
     """The database or the disk does not answer: nothing was kept, a later try helps."""
     _LOG.warning("unavailable", error=f"{type(error).__name__}: {error}"[:300])
     answer = desk_of(request).message(request, "503", 503)
-    answer.headers["Retry-After"] = _RETRY_SECONDS
+    answer.headers["Retry-After"] = RETRY_SECONDS
     return answer
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    """The visitor went away, or was too slow, before his form had come: nobody reads this."""
+    return Response(status_code=400)
 
 
 async def _fault(request: Request, error: Exception) -> Response:

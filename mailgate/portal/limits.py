@@ -17,6 +17,7 @@ class PortalLimits:
     misses: wrong links, and questions for a link, per address of a peer. fields, parts: of one form. logins: tries to
     sign in, per account and per peer. resets: mails with a link that signs in, or for a password, per address.
     guest_tickets: of one peer without an account. helped: articles and answers before a ticket, of one peer.
+    render_seconds: until a page is there; None = as long as it takes.
     """
 
     body_bytes: int = 30 * _MIB
@@ -24,6 +25,7 @@ class PortalLimits:
     header_bytes: int = 32 * 1024
     fields: int = 200
     parts: int = 50
+    render_seconds: float | None = 5.0
     misses: tuple[Rate, ...] = (Rate(30, timedelta(hours=1)),)
     logins: tuple[Rate, ...] = (Rate(10, timedelta(minutes=15)),)
     resets: tuple[Rate, ...] = (Rate(3, timedelta(hours=1)),)
