@@ -100,6 +100,10 @@ class Limits(Section):
     portal_fields: CountLimit = 200
     portal_parts: CountLimit = 50
     portal_render: DurationLimit = _default("5s")
+    portal_connections: CountLimit = 200
+    portal_connections_per_ip: CountLimit = 50
+    portal_head: DurationLimit = _default("15s")
+    portal_stall: DurationLimit = _default("30s")
     requests_per_token: MinuteRate = _default(60)
     guest_tickets: HourlyRate = _default(["10/h", "30/d"])
     requests_per_ip: MinuteRate = _default(300)

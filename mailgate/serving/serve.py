@@ -7,7 +7,6 @@ way is finished, exit 0. SIGHUP reads rules and templates again; broken ones lea
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import ssl
@@ -16,10 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import uvicorn
 from sqlalchemy import Connection
 
-from mailgate import log
+from mailgate import descriptors, log
 from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
@@ -47,6 +45,7 @@ from mailgate.serving.loops import DeliverLoop, ReceiveLoop
 from mailgate.serving.mailboxes import Mailboxes
 from mailgate.serving.ops import Watched, make_ops
 from mailgate.serving.upkeep import Upkeep
+from mailgate.serving.web import WebDoor, WebServer
 from mailgate.settings import Settings
 from mailgate.yamltypes import Listen, bound, seconds
 from scheduler.loop import Ticker
@@ -73,6 +72,7 @@ def run(settings: Settings, options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises MailgateError for what keeps it from starting."""
     os.umask(0o077)
     keep_freed_memory()
+    descriptors.take_all()
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         slot = NodeSlot(settings.data, only_one=settings.is_sqlite)
@@ -105,7 +105,7 @@ class Node:
         self._limits = mail_limits(self._settings)
         self._disk = DiskReserve(self._settings.data, bound(self._settings.limits.free_disk_bytes))
         self._listeners: list[Listener] = []
-        self._web: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+        self._web: list[WebServer] = []
         self._bound: dict[str, str] = {}
         self._started = False
         self._workers: Workers | None = None
@@ -251,6 +251,7 @@ class Node:
                 header_bytes=limits.portal_header_bytes,
                 fields=limits.portal_fields,
                 parts=limits.portal_parts,
+                render_seconds=seconds(limits.portal_render),
                 misses=limits.token_misses,
                 logins=limits.logins,
                 resets=limits.resets,
@@ -264,38 +265,17 @@ class Node:
         )
 
     async def _serve_web(self, name: str, app: Any, listen: Listen) -> None:
-        config = uvicorn.Config(
-            app,
-            host=listen.host,
-            port=listen.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            lifespan="off",
-            h11_max_incomplete_event_size=64 * 1024,
-            limit_concurrency=200,
-            timeout_keep_alive=15,
+        limits, portal = self._settings.limits, self._settings.portal
+        door = WebDoor(
+            bound(limits.portal_connections),
+            bound(limits.portal_connections_per_ip),
+            seconds(limits.portal_head),
+            seconds(limits.portal_stall),
+            portal.trusted_proxies if portal is not None else (),
         )
-        server = uvicorn.Server(config)
-        config.load()
-        server.lifespan = config.lifespan_class(config)
-        try:
-            sock = config.bind_socket()
-        except SystemExit:
-            raise Unavailable(
-                f"{name}: {listen} is taken by another program, or not an address of this machine"
-            ) from None
-        task = asyncio.create_task(_quiet_serve(server, sock))
-        while not server.started:
-            if task.done():
-                await task
-                raise Unavailable(f"{name}: could not listen on {listen}")
-            await asyncio.sleep(0.01)
-        host, port = sock.getsockname()[:2]
-        self._web.append((server, task))
-        self._bound[name] = f"{host}:{port}"
+        server = WebServer(name, app, listen, door)
+        self._bound[name] = await server.start()
+        self._web.append(server)
 
     async def _stop(self) -> None:
         """Close the doors first, then finish what is under way, then the database."""
@@ -308,10 +288,8 @@ class Node:
         for loop in (self._receive, self._deliver):
             if loop is not None:
                 await asyncio.to_thread(loop.stop, DRAIN_SECONDS)
-        for server, task in self._web:
-            server.should_exit = True
-            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-                await asyncio.wait_for(task, DRAIN_SECONDS)
+        for server in self._web:
+            await server.stop(DRAIN_SECONDS)
         if self._workers is not None:
             await asyncio.to_thread(self._workers.stop)
 
@@ -406,12 +384,6 @@ class Node:
         if self._workers is not None:
             self._workers.renew()
         _LOG.info("rules, workflow and templates read again")
-
-
-async def _quiet_serve(server: uvicorn.Server, sock: Any) -> None:
-    """Serve without touching the process's signal handlers: those are ours."""
-    with contextlib.suppress(asyncio.CancelledError):
-        await server._serve([sock])
 
 
 def _tls_context(files: TlsFiles) -> ssl.SSLContext | None:
