@@ -83,6 +83,11 @@ class Bench:
     def close(self) -> None:
         self._database.close()
 
+    @property
+    def acknowledged(self) -> list[Acknowledged]:
+        """What `open_tickets` brought: mails of ours that can be answered."""
+        return self._acknowledged
+
     def open_tickets(self, plan: Plan) -> None:
         """The tickets that replies go to; keeps their acknowledgements."""
         before = far.count_taken(self._place.taken)

@@ -90,11 +90,15 @@ class Installation:
     def install(self) -> None:
         """Keys, settings, schema."""
         self._run("init", str(self.home))
-        (self.home / "mailgate.yaml").write_text(json.dumps(self.settings, indent=2) + "\n")
+        self.write_settings()
         (self.home / "users").write_text(f"{AGENT}:{{PLAIN}}secret\n")
         (self.home / "users").chmod(0o600)
         self._run("dkim", "keygen", "--config", str(self.home))
         self._run("migrate", "--config", str(self.home))
+
+    def write_settings(self) -> None:
+        """Put `settings` into force for the next start."""
+        (self.home / "mailgate.yaml").write_text(json.dumps(self.settings, indent=2) + "\n")
 
     @contextlib.contextmanager
     def serving(self, *, roles: str = "") -> Iterator[None]:
