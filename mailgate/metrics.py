@@ -33,6 +33,33 @@ class Metrics:
         )
         self.free_disk = Gauge("mailgate_free_disk_bytes", "Free octets for data", registry=self.registry)
 
+        self.imap_taken = Gauge(
+            "mailgate_imap_taken_mails", "Mails taken from a folder since the start", ["account", "folder"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.imap_stuck = Gauge(
+            "mailgate_imap_stuck_mails", "Mails of a folder that failed three times or more", ["account", "folder"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.imap_oversize = Gauge(
+            "mailgate_imap_oversize_mails", "Mails larger than allowed, left in a folder since the start",
+            ["account", "folder"], registry=self.registry,
+        )  # fmt: skip
+        self.token_expiry = Gauge(
+            "mailgate_token_expiry_timestamp", "When the access token in use expires", ["account"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.token_well = Gauge(
+            "mailgate_token_well", "Whether the last try to get an access token had one", ["account"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.timer_lag = Gauge(
+            "mailgate_timer_lag_seconds", "How late the timer is that should have fired first", registry=self.registry
+        )
+
+        self.audit_overdue = Gauge(
+            "mailgate_audit_overdue", "Whether no audit was done for too long", registry=self.registry
+        )
         self.audit_at = Gauge("mailgate_audit_last_timestamp", "When the last audit was done", registry=self.registry)
         self.audit_found = Gauge("mailgate_audit_found", "What the last audit found", ["what"], registry=self.registry)
 

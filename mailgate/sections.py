@@ -359,9 +359,10 @@ class Quarterly(Section):
 
 
 class Nightly(Daily):
-    """What a day begins with."""
+    """What a day begins with. overdue: after so long without one, days that are left out aside, it is an alarm."""
 
     hour: Hour = 6
+    overdue: Duration = Field(default="26h", validate_default=True)
 
 
 class Digests(Section):

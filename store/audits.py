@@ -33,10 +33,9 @@ def known(connection: Connection, marks: Sequence[str]) -> set[str]:
     return found & set(marks)
 
 
-def first_reads(connection: Connection) -> dict[tuple[str, str], datetime]:
-    """(account, folder) → when it was read for the first time."""
-    c = IMAP_CURSOR.c
-    return {(r.account, r.folder): r.started_at for r in connection.execute(select(c.account, c.folder, c.started_at))}
+def cursors(connection: Connection) -> list[Row[Any]]:
+    """How far each folder was read."""
+    return list(connection.execute(select(IMAP_CURSOR)))
 
 
 def oldest(connection: Connection) -> datetime | None:
@@ -58,6 +57,16 @@ def outbox(connection: Connection, since: datetime, late: datetime) -> dict[str,
     found = {str(state): int(count) for state, count in rows}
     waiting = select(func.count()).where(o.state.in_(_UNSENT), o.created_at < late)
     return found | {"late": int(connection.execute(waiting).scalar_one())}
+
+
+def unsent(connection: Connection, since: datetime, late: datetime, limit: int = 200) -> list[Row[Any]]:
+    """Outgoing mails that were given up since then, and those that wait since before `late`; the oldest first."""
+    o = OUTBOX.c
+    given_up = (o.state == str(OutboxState.FAILED)) & (o.created_at >= since)
+    waits = o.state.in_(_UNSENT) & (o.created_at < late)
+    query = select(o.id, o.notice, o.state, o.created_at).where(or_(given_up, waits))
+    query = query.order_by(o.created_at, o.id).limit(limit)
+    return list(connection.execute(query))
 
 
 def put(connection: Connection, row: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,33 +18,23 @@ def get(connection: Connection, account: str, folder: str) -> Row[Any] | None:
 
 
 def put(
-    connection: Connection,
-    new_id: int,
-    account: str,
-    folder: str,
-    uidvalidity: int,
-    last_uid: int,
-    pending: str,
-    started_at: datetime,
+    connection: Connection, new_id: int, account: str, folder: str, place: Mapping[str, Any], started_at: datetime,
     now: datetime,
-) -> None:
-    """Set how far the folder was read; `started_at` stays what it was at the first time."""
+) -> None:  # fmt: skip
+    """Set how far the folder was read; `started_at` stays what it was at the first time.
+
+    place: uidvalidity, last_uid, pending, old_until, renumbered.
+    """
     c = IMAP_CURSOR.c
     done = connection.execute(
-        update(IMAP_CURSOR)
-        .where(c.account == account, c.folder == folder)
-        .values(uidvalidity=uidvalidity, last_uid=last_uid, pending=pending, updated_at=now)
+        update(IMAP_CURSOR).where(c.account == account, c.folder == folder).values(**place, updated_at=now)
     )
     if done.rowcount == 0:
-        connection.execute(
-            insert(IMAP_CURSOR).values(
-                id=new_id,
-                account=account,
-                folder=folder,
-                uidvalidity=uidvalidity,
-                last_uid=last_uid,
-                pending=pending,
-                started_at=started_at,
-                updated_at=now,
-            )
-        )
+        key = {"id": new_id, "account": account, "folder": folder, "started_at": started_at, "updated_at": now}
+        connection.execute(insert(IMAP_CURSOR).values(**key, **place))
+
+
+def all_of(connection: Connection, account: str) -> dict[str, Row[Any]]:
+    """The cursors of an account by folder."""
+    c = IMAP_CURSOR.c
+    return {row.folder: row for row in connection.execute(select(IMAP_CURSOR).where(c.account == account))}

@@ -205,17 +205,26 @@ def first_of_all(connection: Connection, mails: Sequence[tuple[int, str, datetim
     return frozenset(fast.new_of(connection, SEEN, rows, "journal_id"))
 
 
-def first_with(connection: Connection, fingerprint: str, journal_id: int, received_at: datetime, bare: bool) -> int:
+def first_with(
+    connection: Connection,
+    fingerprint: str,
+    journal_id: int,
+    received_at: datetime,
+    bare: bool,
+    renumbered: bool = False,
+) -> int:
     """The id of the first journal row with this fingerprint in the window: `journal_id` itself when it is new.
 
-    bare: the mail has neither Message-ID nor Date. Two workers that ask at once get the same answer.
+    bare: the mail has neither Message-ID nor Date. renumbered: it lay in a mailbox whose UIDs changed, moved to another
+    server perhaps that dates it today: unless it is bare there is no window. Two workers that ask at once get the same
+    answer.
     """
     row = {"fingerprint": fingerprint, "journal_id": journal_id, "received_at": received_at}
     if fast.insert(connection, SEEN, [row], or_nothing=True) == 1:
         return journal_id
     first = _SEEN_FIRST.first(connection, fingerprint=fingerprint)
     assert first is not None, "what could not be inserted is there"
-    window = SAME_BARE_MAIL_FOR if bare else SAME_MAIL_FOR
+    window = SAME_BARE_MAIL_FOR if bare else timedelta.max if renumbered else SAME_MAIL_FOR
     if first.journal_id != journal_id and received_at - first.received_at > window:
         connection.execute(
             update(SEEN).where(SEEN.c.fingerprint == fingerprint).values(journal_id=journal_id, received_at=received_at)

@@ -470,6 +470,8 @@ class ImapCursor(SQLModel, table=True):
     pending: str = _text()  # UIDs below last_uid that are still to be taken, as a sequence set (RFC 9051)
     started_at: datetime
     updated_at: datetime
+    old_until: datetime | None = None  # the newest mail that was there at the first start, by the server's clock
+    renumbered: int = Field(default=0, sa_type=BigInteger)  # up to this UID all was there when all UIDs changed
 
 
 class Lease(SQLModel, table=True):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from store import fast
 from store.claims import claim as claim_rows
@@ -45,6 +45,12 @@ def armed(connection: Connection, ticket_id: int) -> list[Row[Any]]:
     """The armed timers of a ticket, soonest first."""
     wanted = select(TIMER).where(TIMER.c.ticket_id == ticket_id, TIMER.c.state == TimerState.ARMED)
     return list(connection.execute(wanted.order_by(TIMER.c.due_at, TIMER.c.id)))
+
+
+def oldest_due(connection: Connection, now: datetime) -> datetime | None:
+    """Since when the timer that waits longest should have fired; None when nothing is late."""
+    wanted = select(func.min(TIMER.c.due_at)).where(TIMER.c.state == TimerState.ARMED, TIMER.c.due_at <= now)
+    return connection.execute(wanted).scalar()
 
 
 def settle(connection: Connection, timer_id: int, owner: str, state: TimerState, now: datetime) -> bool:

@@ -45,6 +45,7 @@ TITLES = {
     2183: "The Content-Disposition header field",
     2231: "MIME parameter values and encoded words: character sets, languages, continuations",
     2308: "Negative caching of DNS queries",
+    2342: "IMAP4 Namespace",
     2369: "URLs for mail list commands in header fields",
     2387: "The MIME multipart/related content type",
     2392: "Content-ID and Message-ID URLs",

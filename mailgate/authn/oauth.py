@@ -52,6 +52,8 @@ class TokenSource:
         self._lock = threading.Lock()
         self._token = ""
         self._until = 0.0
+        self._expires: float | None = None
+        self._failed = False
 
     @classmethod
     def by_command(cls, argv: Sequence[str], monotonic: Callable[[], float] = time.monotonic) -> TokenSource:
@@ -84,10 +86,22 @@ class TokenSource:
         """A token that is good for at least a minute. Raises TokenUnavailable (retryable)."""
         with self._lock:
             if not self._token or self._monotonic() >= self._until:
+                self._failed = True
                 grant = self._fetch()
-                self._token = grant.token
+                self._token, self._failed = grant.token, False
+                self._expires = self._monotonic() + grant.lives_seconds
                 self._until = self._monotonic() + max(grant.lives_seconds - _EARLY_SECONDS, 0.0)
             return self._token
+
+    @property
+    def expires_in(self) -> float | None:
+        """Seconds until the newest token expires, below 0 for one that has; None before the first."""
+        return None if self._expires is None else self._expires - self._monotonic()
+
+    @property
+    def well(self) -> bool:
+        """Whether the last try to get a token had one."""
+        return not self._failed
 
     def forget(self) -> None:
         """Drop the token kept: the server refused it before its time."""

@@ -160,6 +160,7 @@ def running(settings: Settings) -> Iterator[Look]:
         answer = connection.getresponse()
         said = json.loads(answer.read(65536))
         troubles = [str(t) for t in said["troubles"]]
+        warnings = [str(w) for w in said.get("warnings", ())]
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         yield Look("serve", "failed", f"no node answers at {ops.listen}/readyz ({why}): is `mailgate serve` running?")
@@ -168,5 +169,7 @@ def running(settings: Settings) -> Iterator[Look]:
         connection.close()
     for trouble in troubles:
         yield Look("serve", "failed", trouble)
+    for warning in warnings:
+        yield Look("serve", "warning", warning)
     if not troubles:
         yield Look("serve", "ok", f"the node at {ops.listen} is ready")

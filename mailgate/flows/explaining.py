@@ -163,7 +163,8 @@ def would_be(site: Site, received: Received, reading: Reading) -> Explained:
 def _decided(connection: Connection, site: Site, mail: ClaimedMail, reading: Reading) -> Explained:
     message = reading.message
     bare = message.message_id is None and message.date is None
-    first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare)
+    again = bool(mail.origin.get("renumbered"))
+    first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare, again)
     if first != mail.id:
         return _answer(mail, reading, str(Outcome.DUPLICATE), "", "the same mail came before", "", first, None)
     facts = mail_facts(connection, site, mail, reading, Batch())

@@ -135,7 +135,8 @@ def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, read
     bare = message.message_id is None and message.date is None
     first = mail.id
     if mail.id not in batch.new:
-        first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare)
+        again = bool(mail.origin.get("renumbered"))
+        first = journal.first_with(connection, message.fingerprint, mail.id, mail.received_at, bare, again)
     if first != mail.id:
         journal.settle(
             connection, mail.id, owner, site.clock(), outcome=str(Outcome.DUPLICATE), duplicate_of=first,

@@ -142,8 +142,8 @@ class ImapWorker:
         first = self._account.folders[0]
         opened = self._due[first] > self._monotonic() and self._well(first)
         idle = self._idle_works and opened and session.can("IDLE")
-        others = [due for folder, due in self._due.items() if folder != first or not idle]
-        seconds = min([self._account.timeouts.reidle, *(due - self._monotonic() for due in others)])
+        # The first folder is looked at by the clock, too: there are servers that forget who waits (RFC 2177 §3).
+        seconds = min([self._account.timeouts.reidle, *(due - self._monotonic() for due in self._due.values())])
         retries = [s for reader in self._readers.values() if (s := reader.next_retry()) is not None]
         seconds = max(0.05, min([seconds, *retries]))
         if idle:
@@ -216,7 +216,7 @@ def _looked_at(account: ImapAccount, session: ImapSession, warnings: list[str]) 
         every = account.poll.total_seconds()
         warnings.append(f"the server has no IDLE: new mail is looked for every {every:g} s")
     if isinstance(account.after, Move):
-        if account.after.folder not in names:
+        if session.place(account.after.folder) not in names:
             warnings.append(f"the folder {account.after.folder} is missing; it will be made with the first mail")
         if not session.can("MOVE") and not session.can("UIDPLUS"):
             warnings.append("the server has neither MOVE nor UIDPLUS: mail is copied, and the old marked \\Deleted")

@@ -17,6 +17,7 @@ from mailgate.mail.limits import MailLimits
 
 _MESSAGE_BYTES = MailLimits().message_bytes
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f"\\]')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KEYWORD = re.compile(r"\\(?:Seen|Answered|Flagged|Deleted|Draft)|[A-Za-z0-9$_.:-]{1,64}")
 
 Tls = Literal["none", "starttls", "tls"]
@@ -76,6 +77,7 @@ class ImapAccount:
     """One account that is read. address: ours, in the envelope of what is found here.
 
     password, or token: called at each login for a fresh OAuth2 access token (it may take seconds and may raise).
+    refused_token: called when the server does not take it; `token` is then asked once more.
     since: of the mail that is there at the first start, none, all, or from a day on.
     Raises ValueError, with a sentence, on what must not reach a server.
     """
@@ -88,6 +90,7 @@ class ImapAccount:
     tls: Tls = "tls"
     password: str = field(default="", repr=False)
     token: Callable[[], str] | None = field(default=None, repr=False)
+    refused_token: Callable[[], None] = field(default=lambda: None, repr=False)
     folders: tuple[str, ...] = ("INBOX",)
     since: Since = "now"
     after: After = field(default_factory=Leave)
@@ -134,4 +137,14 @@ def check_folder_name(name: str) -> str:
         raise ValueError("an IMAP folder needs a name of 1 to 500 characters")
     if _FORBIDDEN.search(name) or any(0xD800 <= ord(c) <= 0xDFFF for c in name):
         raise ValueError(f"{name!r} is not an IMAP folder: no line breaks, quotes, backslashes or control characters")
+    return name
+
+
+def check_listed_name(name: str) -> str:
+    """The name of a folder as a server lists it: quotes and backslashes are sent escaped, line breaks never.
+
+    Raises ValueError with a sentence. Source: RFC 9051 §9 (quoted).
+    """
+    if not name or len(name) > 500 or _CONTROL.search(name) or any(0xD800 <= ord(c) <= 0xDFFF for c in name):
+        raise ValueError("the folder's name has control characters, or is too long")
     return name

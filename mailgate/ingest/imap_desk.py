@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from mailgate.clock import Clock
@@ -15,19 +15,27 @@ from mailgate.errors import MailgateError
 from mailgate.ingest.imap_health import ImapHealth
 from mailgate.mail.envelope import Received
 
+#: In place of the newest mail's date: the folder was empty at the first start, so that whatever is in it came after.
+NOTHING_THERE = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """How far a folder has been read under one UIDVALIDITY (RFC 9051 §2.3.1.1).
 
     Every UID up to last_uid is done, except those of `pending`, a sequence set such as `3,17:20` ("" for none).
-    started_at: aware UTC, when this folder was first read; it outlives a change of UIDVALIDITY.
+    started_at: aware UTC, when this folder was first read; it outlives a change of UIDVALIDITY, as does old_until: the
+    newest INTERNALDATE of what was there then, so that the server's clock is compared with itself; NOTHING_THERE for
+    an empty folder, None where it is not known. renumbered: every UID up to it was there when all UIDs changed, so it
+    may have been taken under another one.
     """
 
     uidvalidity: int
     last_uid: int
     started_at: datetime
     pending: str = ""
+    old_until: datetime | None = None
+    renumbered: int = 0
 
 
 class Cursors(Protocol):

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from mailgate import log
 from mailgate.errors import MailgateError
 from mailgate.ingest.imap_account import Flag, ImapAccount, Leave, Move
-from mailgate.ingest.imap_desk import Cursor, Desk, JournalPaused, Oversize
+from mailgate.ingest.imap_desk import NOTHING_THERE, Cursor, Desk, JournalPaused, Oversize
 from mailgate.ingest.imap_envelope import received_from_folder
 from mailgate.ingest.imap_session import (
     Facts,
@@ -102,39 +102,62 @@ class FolderReader:
         if cursor is None:
             cursor = self._first_cursor(session, selected)
             self._remember(cursor)
-        elif cursor.uidvalidity != selected.uidvalidity:
-            self._log.warning("imap_uidvalidity_changed", old=cursor.uidvalidity, new=selected.uidvalidity)
+        elif cursor.uidvalidity != selected.uidvalidity or self._begun_anew(session, selected, cursor):
+            self._log.warning("imap_renumbered", old=cursor.uidvalidity, new=selected.uidvalidity)
             cursor = self._renewed_cursor(session, selected, cursor)
             self._remember(cursor)
-        if session is not self._session or cursor.uidvalidity != self._cursor.uidvalidity:
+            self._session = None
+        if session is not self._session:
             self._found = []
-        if cursor.uidvalidity != self._cursor.uidvalidity:
+        if self._session is None or cursor.uidvalidity != self._cursor.uidvalidity:
             self._failures.clear()
             self._alone.clear()
         self._session, self._cursor = session, cursor
         self._pending = read_sequence_set(cursor.pending)
 
+    def _begun_anew(self, session: ImapSession, selected: Selected, cursor: Cursor) -> bool:
+        """Whether UIDs go down under the same UIDVALIDITY, which RFC 9051 §2.3.1.1 forbids and some servers do.
+
+        A folder that is deleted and made again within a second, or on a server that always says 1. UIDNEXT alone is not
+        believed: it must be below what was read, and no mail may have a UID so high.
+        """
+        if selected.uidnext is None or selected.uidnext > cursor.last_uid:
+            return False
+        return max(session.search(0, None), default=0) < cursor.last_uid
+
     def _first_cursor(self, session: ImapSession, selected: Selected) -> Cursor:
         now = self._desk.clock()
-        last = self._last_uid(session, selected) if self._account.since == "now" else 0
-        self._log.info("imap_first_start", since=str(self._account.since), last_uid=last)
-        return Cursor(selected.uidvalidity, last, now)
+        self._log.info("imap_first_start", since=str(self._account.since))
+        if self._account.since != "now":
+            return Cursor(selected.uidvalidity, 0, now)
+        last = self._last_uid(session, selected)
+        return Cursor(selected.uidvalidity, last, now, old_until=self._newest(session, last))
+
+    def _newest(self, session: ImapSession, last: int) -> datetime | None:
+        """The newest date of what is there, by the server's clock, as far as the last mails tell."""
+        old = [uid for uid in session.search(0, None) if uid <= last]
+        if not old:
+            return NOTHING_THERE
+        dates = [f.internal_date for f in session.facts(old[-TURN_MAILS:]).values() if f.internal_date]
+        return max(dates, default=None)
 
     def _renewed_cursor(self, session: ImapSession, selected: Selected, old: Cursor) -> Cursor:
         """All UIDs are new: look at everything again that `since` allows; the journal knows what it has.
 
         With `since: now` that is what came after the first start, by INTERNALDATE, and what has no readable date.
         """
-        if self._account.since != "now":
-            return Cursor(selected.uidvalidity, 0, old.started_at)
         last = self._last_uid(session, selected)
+        if self._account.since != "now":
+            return replace(old, uidvalidity=selected.uidvalidity, last_uid=0, pending="", renumbered=last)
         # SINCE looks at the day alone, in the server's time zone (RFC 9051 §6.4.4): one day more, then the exact time.
-        uids = [u for u in session.search(0, (old.started_at - timedelta(days=1)).date()) if u <= last]
+        day = None if old.old_until == NOTHING_THERE else (_first_new(old) - timedelta(days=1)).date()
+        uids = [u for u in session.search(0, day) if u <= last]
         again: set[int] = set()
         for start in range(0, len(uids), TURN_MAILS):
             dated = session.facts(uids[start : start + TURN_MAILS])
-            again |= {u for u, f in dated.items() if f.internal_date is None or f.internal_date >= _second(old)}
-        return Cursor(selected.uidvalidity, last, old.started_at, sequence_set(again))
+            again |= {u for u, f in dated.items() if f.internal_date is None or f.internal_date >= _first_new(old)}
+        pending = sequence_set(again)
+        return replace(old, uidvalidity=selected.uidvalidity, last_uid=last, pending=pending, renumbered=last)
 
     def _last_uid(self, session: ImapSession, selected: Selected) -> int:
         if selected.uidnext is not None:
@@ -263,6 +286,8 @@ class FolderReader:
             "uidvalidity": self._cursor.uidvalidity,
             "uid": mail.uid,
         }
+        if mail.uid <= self._cursor.renumbered:
+            origin["renumbered"] = 1
         return received_from_folder(raw, self._account.address, self._date(mail), origin)
 
     def _date(self, mail: _Mail) -> datetime:
@@ -285,6 +310,8 @@ class FolderReader:
         after = self._account.after
         if not uids or isinstance(after, Leave):
             return
+        if session.select(self._folder, readonly=False).uidvalidity != self._cursor.uidvalidity:
+            raise ImapTrouble("all UIDs changed while mail was taken; nothing is marked or moved by the old ones")
         if isinstance(after, Flag):
             session.flag(uids, after.keyword)
             return
@@ -294,7 +321,7 @@ class FolderReader:
         try:
             session.move(uids, after.folder)
         except ImapRefused:
-            if after.folder in session.folders():
+            if session.place(after.folder) in session.folders():
                 raise
             session.create(after.folder)
             session.move(uids, after.folder)
@@ -328,7 +355,8 @@ class FolderReader:
         failure.next_try = self._desk.monotonic() + min(limits.retry_uid_last, doubled)
         self._pending.add(uid)
         self._log.warning("imap_mail_failed", uid=uid, count=failure.count, reason=reason)
-        if len(self._pending & self._failures.keys()) > MAX_FAILING:
+        # Those that only stay where they are, since a full disk or quota forbids to move them, are taken.
+        if sum(1 for one in self._pending & self._failures.keys() if not self._failures[one].accepted) > MAX_FAILING:
             raise ImapRefused(f"more than {MAX_FAILING} mails of {self._folder} cannot be taken; the last: {reason}")
 
     def _settle(self, done: set[int], upto: int) -> None:
@@ -358,6 +386,12 @@ class FolderReader:
             raise JournalPaused(f"the place in the folder cannot be kept: {error}") from error
 
 
-def _second(cursor: Cursor) -> datetime:
-    """The first start as finely as INTERNALDATE tells time."""
-    return cursor.started_at.replace(microsecond=0)
+def _first_new(cursor: Cursor) -> datetime:
+    """From when on a mail is new by INTERNALDATE, which tells no finer than seconds.
+
+    The first start by our clock, or what is newer than all that was there by the server's: whichever is earlier.
+    """
+    started = cursor.started_at.replace(microsecond=0)
+    if cursor.old_until is None:
+        return started
+    return min(started, cursor.old_until + timedelta(seconds=1))

@@ -17,12 +17,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from imapclient.exceptions import ProtocolError
+from imapclient.imap_utf7 import decode as decode_utf7
 
 from mailgate.errors import MailgateError, Unavailable
-from mailgate.ingest.imap_account import ImapAccount, check_folder_name
+from mailgate.ingest.imap_account import ImapAccount, check_listed_name
 from mailgate.ingest.imap_wire import GuardedClient, GuardedImap, ImapTrouble
 
 _MAX_UID = 2**32 - 1
+#: What servers send with a body, asked or not. Anything else is the rest of a mail whose length was said too short.
+_BESIDE_A_BODY = frozenset(b"SEQ UID FLAGS MODSEQ RFC822.SIZE INTERNALDATE X-GM-MSGID X-GM-THRID BODY[]".split())
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\uffff]+")
 _BYTES_SHOWN = re.compile(r"^b([\"'])(.*)\1$")
 _SAID_LIMIT = 160
@@ -46,6 +49,14 @@ class Selected:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A folder of LIST. marks: in lower case, such as `\\sent` (RFC 6154 §2)."""
+
+    name: str
+    marks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What a folder says of a mail before its bytes are fetched. internal_date: aware UTC, None when unreadable."""
 
@@ -63,6 +74,7 @@ class ImapSession:
         self._monotonic = monotonic
         self._stopping = stopping
         self._secrets = {account.password} - {""}
+        self._places: dict[str, str] = {}
         with self._speaking("connecting"):
             self._client = GuardedClient(
                 account, lambda: GuardedImap(account, lambda: _tls_context(account), monotonic, stopping)
@@ -96,28 +108,54 @@ class ImapSession:
 
     def folders(self) -> list[str]:
         """The names of all folders that can be opened, as the server lists them."""
-        with self._speaking("listing the folders"):
-            found = self._client.list_folders()
-            return [str(name) for flags, _, name in found if b"\\noselect" not in {_lower(f) for f in flags}]
+        return [one.name for one in self.listed() if not one.marks & {r"\noselect", r"\nonexistent"}]
 
-    def mail_folders(self) -> list[str]:
-        """As `folders`, without what the server marks as sent, written, thrown away, or as all mail (RFC 6154 §2)."""
-        other = {r"\noselect", r"\nonexistent", r"\sent", r"\drafts", r"\trash", r"\all", r"\flagged"}
+    def listed(self) -> list[Listed]:
+        """All folders with the server's marks. A name that is no modified UTF-7 hinders no other (RFC 9051 §5.1)."""
         with self._speaking("listing the folders"):
-            found = self._client.list_folders()
-            return [str(name) for flags, _, name in found if not other & {_lower(f) for f in flags}]
+            self._client.folder_encode = False
+            try:
+                found = self._client.list_folders()
+            finally:
+                self._client.folder_encode = True
+            return [Listed(_folder_name(name), frozenset(_ascii(f).lower() for f in flags)) for flags, _, name in found]
+
+    def place(self, folder: str) -> str:
+        """The folder's name on this server: below its prefix of personal folders where it is only there.
+
+        Some servers keep everything below `INBOX.` (RFC 2342 §5); an admin writes `Lidos` and sees it so in his client.
+        """
+        if folder.upper() == "INBOX" or not self.can("NAMESPACE"):
+            return folder
+        if folder not in self._places:
+            prefix = self._prefix()
+            there = set(self.folders()) if prefix and not folder.startswith(prefix) else {folder}
+            self._places[folder] = folder if folder in there else prefix + folder
+        return self._places[folder]
+
+    def _name(self, folder: str) -> str:
+        try:
+            return check_listed_name(self.place(folder))
+        except ValueError as error:
+            raise ImapRefused(str(error)) from error
+
+    def _prefix(self) -> str:
+        with contextlib.suppress(ImapRefused), self._speaking("asking where folders are"):
+            personal = self._client.namespace().personal
+            return str(personal[0][0]) if personal else ""
+        return ""
 
     def create(self, folder: str) -> None:
         """Make a folder and subscribe to it, so that mail clients show it."""
         with self._speaking(f"making the folder {folder}"):
-            self._client.create_folder(check_folder_name(folder))
+            self._client.create_folder(self._name(folder))
         with contextlib.suppress(ImapRefused), self._speaking(f"subscribing to {folder}"):
-            self._client.subscribe_folder(folder)
+            self._client.subscribe_folder(self._name(folder))
 
     def select(self, folder: str, readonly: bool) -> Selected:
         """Open a folder. Raises ImapRefused when there is none, or when it has no UIDVALIDITY to count by."""
         with self._speaking(f"opening the folder {folder}"):
-            said = self._client.select_folder(check_folder_name(folder), readonly=readonly)
+            said = self._client.select_folder(self._name(folder), readonly=readonly)
             self._wire.untagged_responses.pop("EXISTS", None)
             uidvalidity, uidnext = int(said.get(b"UIDVALIDITY", 0)), said.get(b"UIDNEXT")
             keywords = frozenset(_ascii(k).lower() for k in said.get(b"PERMANENTFLAGS", ()))
@@ -154,7 +192,8 @@ class ImapSession:
         """The bytes of each mail that the server sent; a UID is missing when it sent none."""
         with self._speaking("fetching mail"):
             found = self._fetch(uids, ["UID", "BODY.PEEK[]"])
-        return {uid: body for uid, said in found.items() if isinstance(body := said.get(b"BODY[]"), bytes) and body}
+        whole = {uid: said for uid, said in found.items() if said.keys() <= _BESIDE_A_BODY}
+        return {uid: body for uid, said in whole.items() if isinstance(body := said.get(b"BODY[]"), bytes) and body}
 
     def flag(self, uids: list[int], keyword: str) -> None:
         """Set a flag or keyword on mails."""
@@ -168,10 +207,11 @@ class ImapSession:
         \\Deleted, for a plain EXPUNGE would also remove what people of the company have marked.
         """
         with self._speaking(f"moving mail to {folder}"):
+            name = self._name(folder)
             if self.can("MOVE"):
-                self._client.move(uids, check_folder_name(folder))
+                self._client.move(uids, name)
                 return
-            self._client.copy(uids, check_folder_name(folder))
+            self._client.copy(uids, name)
             self._client.add_flags(uids, r"\Deleted", silent=True)
             if self.can("UIDPLUS"):
                 self._client.uid_expunge(uids)
@@ -242,6 +282,7 @@ class ImapSession:
         try:
             self._offer_token(token)
         except LoginRefused:
+            self._account.refused_token()
             newer = self._fresh_token(fresh)
             if newer == token:
                 raise
@@ -353,5 +394,11 @@ def _ascii(said: bytes | str) -> str:
     return said if isinstance(said, str) else said.decode("ascii", "replace")
 
 
-def _lower(said: bytes | str) -> bytes:
-    return said.lower() if isinstance(said, bytes) else said.lower().encode("ascii", "replace")
+def _folder_name(said: bytes | str | int) -> str:
+    """A name as people read it; one that is not modified UTF-7 as it is, which SELECT will then be refused for."""
+    if isinstance(said, bytes):
+        try:
+            return str(decode_utf7(said))
+        except (ValueError, LookupError):
+            return said.decode("ascii", "backslashreplace")
+    return str(said)

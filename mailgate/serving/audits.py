@@ -11,19 +11,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mailgate import log
 from mailgate.app import House
+from mailgate.errors import Busy
 from mailgate.flows.erasing import erased_among
 from mailgate.flows.letters import letter
-from mailgate.ingest.imap_audit import Books, Seen, Wire, look
+from mailgate.ingest.imap_audit import Books, Seen, Stray, Wire, look, take_in
+from mailgate.ingest.journal import DiskReserve, Journal
 from mailgate.links.tokens import Mint
+from mailgate.mail.envelope import Received
 from mailgate.notify.plan import Person
 from mailgate.sections import WEEKDAYS
-from mailgate.serving.mailboxes import account_of
+from mailgate.serving.mailboxes import account_of, cursor_of
+from mailgate.yamltypes import bound
 from store import audits, outbox, people
 from store.vocabulary import Notice, Role
 
@@ -32,20 +37,24 @@ UNDECIDED_AFTER = timedelta(hours=1)
 LATE_AFTER = timedelta(hours=4)
 #: Of the daily one: long enough that two that failed are made up for.
 _DAILY_SPAN = timedelta(days=3)
+#: After a failure of ours; a mailbox that cannot be reached is told of, not tried again.
+_RETRY_SECONDS = 600.0
 
 
 @dataclass(slots=True)
 class Audited:
-    """What an audit found. outbox: mails by state, and `late`."""
+    """What an audit found. outbox: mails by state, and `late`. late: those that were given up or wait too long."""
 
     at: datetime
     since: datetime
     seen: Seen = field(default_factory=Seen)
     undecided: int = 0
     outbox: dict[str, int] = field(default_factory=dict)
+    late: list[Row[Any]] = field(default_factory=list)
 
     @property
     def accounted(self) -> int:
+        """All but the strays: known, on their way, going out, or thrown away by a person."""
         return self.seen.mails - len(self.seen.strays)
 
     @property
@@ -67,27 +76,47 @@ class Audited:
         states = ", ".join(f"{n} {state}" for state, n in sorted(self.outbox.items()) if n and state != "late")
         return (
             f"{self.seen.mails} mails seen, {self.accounted} accounted for, {len(self.seen.strays)} stray, "
+            f"{len(self.seen.thrown_away)} thrown away before, "
             f"{self.undecided} undecided; {states or 'none'} sent out, {self.outbox.get('late', 0)} late; "
             f"{len(self.seen.unreached)} folders not reached"
         )
 
 
-def audit(house: House, since: datetime, stopping: Callable[[], bool] = lambda: False) -> Audited:
-    """Look at everything since then, and keep what was found. Raises StoreError."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of the mailboxes to look at: these of them, and these folders; none named: all."""
+
+    mailboxes: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+
+    @property
+    def is_all(self) -> bool:
+        return not self.mailboxes and not self.folders
+
+
+def audit(
+    house: House, since: datetime, scope: Scope = Scope(), stopping: Callable[[], bool] = lambda: False
+) -> Audited:
+    """Look at everything since then, and keep what was found if it was everything. Raises StoreError."""
     site, now = house.site, house.site.clock()
     found = Audited(now, since)
     with house.database.read() as connection:
-        places, reads = audits.places(connection, since - timedelta(days=2)), audits.first_reads(connection)
+        places = audits.places(connection, since - timedelta(days=2))
+        reads = {(row.account, row.folder): cursor_of(row) for row in audits.cursors(connection)}
         found.undecided = audits.undecided(connection, now - UNDECIDED_AFTER)
         found.outbox = audits.outbox(connection, since, now - LATE_AFTER)
+        found.late = audits.unsent(connection, since, now - LATE_AFTER)
 
     def known(mails: Sequence[tuple[str, str]]) -> set[int]:
         with house.database.read() as connection:
             return _known(connection, site.mint, mails)
 
     for section in house.settings.imap:
-        account = account_of(section, house.settings)
-        look(account, Books(places, reads, known), since, now, found.seen, Wire(time.monotonic, stopping))
+        if not scope.mailboxes or section.label in scope.mailboxes:
+            wire = Wire(time.monotonic, stopping, scope.folders)
+            look(account_of(section, house.settings), Books(places, reads, known), since, now, found.seen, wire)
+    if not scope.is_all:
+        return found
     row = {
         "id": site.ids.new(), "at": now, "seen": found.seen.mails, "accounted": found.accounted,
         "strays": len(found.seen.strays), "unreached": len(found.seen.unreached), "unsent": found.unsent,
@@ -97,11 +126,49 @@ def audit(house: House, since: datetime, stopping: Callable[[], bool] = lambda: 
     return found
 
 
+def take_in_strays(house: House, strays: Sequence[Stray]) -> tuple[list[Stray], list[str]]:
+    """Hand strays to the journal: those that it took, and a sentence for each that it could not."""
+    site, limits = house.site, house.settings.limits
+    disk = DiskReserve(house.settings.data, bound(limits.free_disk_bytes))
+    journal = Journal(site.writer, site.blobs, site.ids, site.clock, lambda: None)
+
+    def accept(received: Received) -> str:
+        refused = disk.ready(len(received.raw))
+        if refused is not None:
+            raise Busy(refused.text)
+        return journal.accept_now(received)
+
+    taken: list[Stray] = []
+    problems: list[str] = []
+    for section in house.settings.imap:
+        account = account_of(section, house.settings)
+        theirs = [one for one in strays if one.account == account.name]
+        if theirs:
+            done, wrong = take_in(account, theirs, site.clock(), accept, Wire(time.monotonic))
+            taken += done
+            problems += wrong
+    return taken, problems
+
+
 def _known(connection: Connection, mint: Mint, mails: Sequence[tuple[str, str]]) -> set[int]:
     """The mails that a row has, or that were erased."""
     have = audits.known(connection, [mark for pair in mails for mark in pair])
     have |= erased_among(connection, mint, [mark for _, mark in mails])
     return {place for place, pair in enumerate(mails) if have & set(pair)}
+
+
+def is_overdue(house: House, connection: Connection) -> bool:
+    """Whether no audit was done for longer than `digests.audit.overdue`: the dead man's alarm.
+
+    The gateway's first day has none, nor has a day that is left out of `digests.audit.days`.
+    """
+    when, zone, now = house.settings.digests.audit, ZoneInfo(house.settings.timezone), house.site.clock()
+    last, first = audits.newest(connection), audits.oldest(connection)
+    begin = last.at if last is not None else first + timedelta(days=1) if first is not None else now
+    overdue = begin + when.overdue
+    days = {(begin + timedelta(days=n)).astimezone(zone).weekday() for n in range(1, min((now - begin).days, 7) + 1)}
+    overdue += timedelta(days=sum(WEEKDAYS[day] not in when.days for day in days))
+    return now > overdue
 
 
 class DailyAudit:
@@ -110,6 +177,7 @@ class DailyAudit:
     def __init__(self, house: House) -> None:
         self._house = house
         self._done: date | None = None
+        self._next_try = 0.0
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -124,12 +192,15 @@ class DailyAudit:
             return False
         with house.database.read() as connection:
             last, first = audits.newest(connection), audits.oldest(connection)
-        self._done = local.date()
-        if first is None or first.astimezone(local.tzinfo).date() == local.date():
-            return False  # the gateway's first day: there is nothing to look back on
-        if last is not None and last.at.astimezone(local.tzinfo).date() == local.date():
+        looked_back = first is not None and first.astimezone(local.tzinfo).date() != local.date()
+        if not looked_back or (last is not None and last.at.astimezone(local.tzinfo).date() == local.date()):
+            self._done = local.date()  # done, or the gateway's first day: there is nothing to look back on
             return False
-        found = audit(house, house.site.clock() - _DAILY_SPAN, self._stop.is_set)
+        if self._next_try > time.monotonic():
+            return False
+        self._next_try = time.monotonic() + _RETRY_SECONDS
+        found = audit(house, house.site.clock() - _DAILY_SPAN, stopping=self._stop.is_set)
+        self._done = local.date()
         (_LOG.warning if found.troubles else _LOG.info)("audit", line=found.line)
         if house.site.sends(Notice.AUDIT):
             house.site.writer.call(lambda connection: self._tell(connection, found))

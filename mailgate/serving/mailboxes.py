@@ -6,11 +6,13 @@ import random
 import threading
 import time
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mailgate import log
 from mailgate.app import House, imap_password, token_source
+from mailgate.authn.oauth import TokenSource
 from mailgate.errors import Unavailable
 from mailgate.flows.site import Site
 from mailgate.ingest.imap import Cursor, ImapAccount, ImapHealth, ImapWorker, Oversize
@@ -38,23 +40,18 @@ class StoredCursors:
                 row = cursors.get(connection, account, folder)
         except StoreError as error:
             raise Unavailable(str(error)) from error
-        return Cursor(row.uidvalidity, row.last_uid, row.started_at, row.pending) if row else None
+        return cursor_of(row) if row is not None else None
 
     def put(self, account: str, folder: str, cursor: Cursor) -> None:
         """Keep how far it was read; durable when it returns. Raises Unavailable when the database is away."""
 
         def work(connection: Connection) -> None:
-            cursors.put(
-                connection,
-                self._site.ids.new(),
-                account,
-                folder,
-                cursor.uidvalidity,
-                cursor.last_uid,
-                cursor.pending,
-                cursor.started_at,
-                self._site.clock(),
-            )
+            place = {
+                "uidvalidity": cursor.uidvalidity, "last_uid": cursor.last_uid, "pending": cursor.pending,
+                "old_until": cursor.old_until, "renumbered": cursor.renumbered,
+            }  # fmt: skip
+            new_id, now = self._site.ids.new(), self._site.clock()
+            cursors.put(connection, new_id, account, folder, place, cursor.started_at, now)
 
         try:
             self._site.writer.call(work)
@@ -63,16 +60,20 @@ class StoredCursors:
 
 
 class Mailboxes:
-    """All accounts of a node; `health` says how each does."""
+    """All accounts of a node; `health` says how each does, `tokens` are those of accounts that have no password."""
 
     def __init__(self, house: House, journal: Journal) -> None:
         self.health = ImapHealth()
+        self.tokens: dict[str, TokenSource] = {}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         kept = StoredCursors(house.site)
         for section in house.settings.imap:
+            tokens = token_source(section.xoauth2_command, section.oauth)
+            if tokens is not None:
+                self.tokens[section.label] = tokens
             worker = ImapWorker(
-                account=account_of(section, house.settings),
+                account=account_of(section, house.settings, tokens),
                 cursors=kept,
                 accept=journal.accept_now,
                 oversize=_too_large,
@@ -96,10 +97,15 @@ class Mailboxes:
             thread.join(timeout=wait_seconds)
 
 
-def account_of(section: ImapSection, settings: Settings) -> ImapAccount:
-    """The account of a section of the settings."""
+def cursor_of(row: Row[Any]) -> Cursor:
+    """A row of `imap_cursor` as the reader's value."""
+    return Cursor(row.uidvalidity, row.last_uid, row.started_at, row.pending, row.old_until, row.renumbered)
+
+
+def account_of(section: ImapSection, settings: Settings, tokens: TokenSource | None = None) -> ImapAccount:
+    """The account of a section of the settings. tokens: where its access tokens come from, if not from there."""
     limits = settings.limits
-    tokens = token_source(section.xoauth2_command, section.oauth)
+    tokens = tokens or token_source(section.xoauth2_command, section.oauth)
     kind, name = section.after.kind, section.after.name
     after = Move(name) if kind == "move" else Flag(name) if kind == "flag" else Leave()
     since: Since = section.since.on if isinstance(section.since.on, date) else section.since.kind  # type: ignore[assignment]
@@ -112,6 +118,7 @@ def account_of(section: ImapSection, settings: Settings) -> ImapAccount:
         tls=section.tls,
         password="" if tokens else imap_password(section),
         token=tokens.token if tokens else None,
+        refused_token=tokens.forget if tokens else lambda: None,
         folders=section.folders,
         since=since,
         after=after,

@@ -1,12 +1,13 @@
 """/healthz (the process lives), /readyz (it can do its work), /metrics: for supervisors, on a port of their own.
 
-No secrets, no addresses. `readyz` names what does not work: the database, the disk, a mailbox.
+No secrets, no addresses. `readyz` names what does not work: the database, the disk, a mailbox. What a person should
+look at while mail is served all the same is among its `warnings`: no audit for too long (the dead man's alarm).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.applications import Starlette
@@ -15,10 +16,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from mailgate.app import House
+from mailgate.authn.oauth import TokenSource
 from mailgate.ingest.imap import ImapHealth
 from mailgate.ingest.journal import DiskReserve
 from mailgate.metrics import Metrics
-from store import audits, journal, outbox
+from mailgate.serving.audits import is_overdue
+from store import audits, journal, outbox, timers
 from store.errors import StoreError
 
 
@@ -31,6 +34,7 @@ class Watched:
     imap: ImapHealth | None
     metrics: Metrics
     started: Callable[[], bool]
+    tokens: Mapping[str, TokenSource] = field(default_factory=dict)
 
 
 def make_ops(watched: Watched) -> Starlette:
@@ -42,7 +46,8 @@ def make_ops(watched: Watched) -> Starlette:
     def readyz(_request: Request) -> Response:
         troubles = find_troubles(watched)
         status = 503 if troubles else 200
-        return JSONResponse({"ready": not troubles, "troubles": troubles}, status)
+        said = {"ready": not troubles, "troubles": troubles, "warnings": find_warnings(watched)}
+        return JSONResponse(said, status)
 
     def metrics(_request: Request) -> Response:
         measure(watched)
@@ -75,17 +80,28 @@ def find_troubles(watched: Watched) -> list[str]:
     return troubles
 
 
+def find_warnings(watched: Watched) -> list[str]:
+    """What a person should look at; the node does its work."""
+    warnings = [f"{name}: no access token can be had" for name, one in watched.tokens.items() if not one.well]
+    try:
+        with watched.house.database.read() as connection:
+            if is_overdue(watched.house, connection):
+                last = audits.newest(connection)
+                warnings.append(f"no audit since {last.at:%Y-%m-%d %H:%M} UTC" if last else "no audit was ever done")
+    except StoreError:
+        return warnings
+    return warnings
+
+
 def measure(watched: Watched) -> None:
     """Look up the gauges."""
     metrics, now = watched.metrics, watched.house.site.clock()
     metrics.free_disk.set(watched.disk.free_bytes())
-    if watched.imap is not None:
-        for folder in watched.imap.snapshot():
-            metrics.imap_well.labels(folder.account, folder.folder).set(folder.well)
-            if folder.last_success_at is not None:
-                metrics.imap_success.labels(folder.account, folder.folder).set(folder.last_success_at.timestamp())
+    _measure_mailboxes(watched, now)
     try:
         with watched.house.database.read() as connection:
+            metrics.timer_lag.set(_age(now, timers.oldest_due(connection, now)))
+            metrics.audit_overdue.set(is_overdue(watched.house, connection))
             for outcome, count in journal.counts(connection).items():
                 metrics.journal.labels(outcome).set(count)
             for state, count in outbox.counts(connection).items():
@@ -99,6 +115,22 @@ def measure(watched: Watched) -> None:
             metrics.outbox_age.set(_age(now, outbox.oldest_waiting(connection)))
     except StoreError:
         return
+
+
+def _measure_mailboxes(watched: Watched, now: datetime) -> None:
+    metrics = watched.metrics
+    for folder in watched.imap.snapshot() if watched.imap is not None else ():
+        labels = (folder.account, folder.folder)
+        metrics.imap_well.labels(*labels).set(folder.well)
+        metrics.imap_taken.labels(*labels).set(folder.taken)
+        metrics.imap_stuck.labels(*labels).set(len(folder.stuck))
+        metrics.imap_oversize.labels(*labels).set(folder.oversize)
+        if folder.last_success_at is not None:
+            metrics.imap_success.labels(*labels).set(folder.last_success_at.timestamp())
+    for name, tokens in watched.tokens.items():
+        metrics.token_well.labels(name).set(tokens.well)
+        if tokens.expires_in is not None:
+            metrics.token_expiry.labels(name).set(now.timestamp() + tokens.expires_in)
 
 
 def _age(now: datetime, at: datetime | None) -> float:

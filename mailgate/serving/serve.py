@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from mailgate import descriptors, log
 from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, open_hooks, open_house, open_providers, open_relay, tool_maker
+from mailgate.authn.oauth import TokenSource
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, knowledge, tidying, timers
 from mailgate.flows.digests import Digests
@@ -112,6 +113,7 @@ class Node:
         self._receive: ReceiveLoop | None = None
         self._deliver: DeliverLoop | None = None
         self._mailboxes: Mailboxes | None = None
+        self._tokens: dict[str, TokenSource] = {}
         self._ticker: Ticker | None = None
         self._hooks = open_hooks(self._settings)
         self._digests = Digests(house.site)
@@ -152,6 +154,8 @@ class Node:
             providers = open_providers(self._settings)
             self._deliver = DeliverLoop(self._house.site, self._workers, relay, providers, self._metrics)
             self._deliver.start()
+            if relay.settings.token is not None:
+                self._tokens["relay"] = relay.settings.token
         if "worker" in roles and self._workers is not None:
             self._receive = ReceiveLoop(
                 self._house.site,
@@ -168,6 +172,7 @@ class Node:
         if "imap" in roles and self._settings.imap:
             self._mailboxes = Mailboxes(self._house, self._journal)
             self._mailboxes.start()
+            self._tokens |= self._mailboxes.tokens
         await self._open_web()
 
     def _take_back(self) -> None:
@@ -233,7 +238,7 @@ class Node:
             await self._serve_web("portal", self._make_portal(), self._settings.portal.listen)
         if self._settings.ops is not None:
             health = self._mailboxes.health if self._mailboxes else None
-            watched = Watched(self._house, self._disk, health, self._metrics, lambda: self._started)
+            watched = Watched(self._house, self._disk, health, self._metrics, lambda: self._started, self._tokens)
             await self._serve_web("ops", make_ops(watched), self._settings.ops.listen)
 
     def _make_portal(self) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from mailgate import app
 from mailgate.metrics import Metrics
-from mailgate.serving.audits import DailyAudit
-from mailgate.serving.ops import Watched, measure
+from mailgate.serving.audits import DailyAudit, is_overdue
+from mailgate.serving.ops import Watched, find_warnings, measure
 from mailgate.settings import load_settings
 from store import audits, cursors
 from store.tables import OUTBOX
@@ -25,10 +25,15 @@ class NoDisk:
         return 0
 
 
-def first_read(shell: Shell, at: datetime) -> None:
+OLD = datetime.now(UTC) - timedelta(hours=9)
+
+
+def first_read(shell: Shell, at: datetime, last_uid: int = 0) -> None:
+    """As after a first look at the INBOX."""
     house = app.open_house(load_settings(shell.file))
+    place = {"uidvalidity": 1000, "last_uid": last_uid, "pending": ""}
     try:
-        house.site.writer.call(lambda c: cursors.put(c, 1, "caixa", "INBOX", 1, 0, "", at, at))
+        house.site.writer.call(lambda c: cursors.put(c, 1, "caixa", "INBOX", place, at, at))
     finally:
         house.close()
 
@@ -52,15 +57,77 @@ def test_a_mail_that_rots_in_junk_is_found(shell: Shell) -> None:
 
         found = shell("audit", "--json")
         assert found.code == 65
-        stray, said = found.values
+        stray, *folders, said = found.values
         assert (stray["account"], stray["folder"], stray["uid"]) == ("caixa", "Junk", uid)
-        assert (said["seen"], said["accounted"], said["strays"]) == (2, 1, 1)
-        assert "2 mails seen, 1 accounted for, 1 stray" in shell("audit").out
+        assert stray["reason"] == "in the folder for junk"
+        assert (said["seen"], said["accounted"], said["strays"]) == (4, 3, 1)
+        counts = ("seen", "accounted", "outgoing", "waiting", "strays", "thrown_away")
+        assert {f["folder"]: tuple(f[c] for c in counts) for f in folders} == {
+            "INBOX": (2, 1, 0, 1, 0, 0), "Junk": (1, 0, 0, 0, 1, 0), "INBOX/Sent": (1, 0, 1, 0, 0, 0),
+        }  # fmt: skip
+        assert "4 mails seen, 3 accounted for, 1 stray" in shell("audit").out
 
         shell.take_in(rotten)
         assert (shell("audit").code, shell("audit", "--since", "2d").code) == (0, 0)
         assert not [line for line in server.commands if "STORE" in line or "MOVE" in line or "SELECT" in line]
     assert shell("audit").code == 69
+
+
+def test_each_mail_that_is_missing_is_named_with_its_place_and_can_be_taken_in(shell: Shell) -> None:
+    """One in Junk, one that was moved by hand, one thrown away, one that the cursor passed, one without a date."""
+    now = datetime.now(UTC)
+    with FakeImap() as server:
+        account = f"name: caixa, host: 127.0.0.1, port: {server.port}, tls: none, user: suporte, password: secret"
+        shell.change("\nportal:", f"\nimap:\n  - {{{account}}}\nportal:")
+        names = ("Junk", "Projetos", "Lixeira", 'diz "oi"')
+        server.folders |= {name: FakeFolder(uidnext=5) for name in names}
+        raws = {name: shell.mail(name) for name in ("passed", *names)}
+        first_read(shell, now - timedelta(hours=1), last_uid=9)
+        server.inbox.add(raws["passed"], now)
+        for name in names:
+            server.folders[name].add(raws[name], now)
+
+        found = shell("audit", "--json")
+        assert found.code == 65
+        strays = [v for v in found.values if v["kind"] == "stray"]
+        assert {(s["folder"], s["uid"], s["reason"], s["thrown_away"]) for s in strays} == {
+            ("INBOX", 1, "was never taken in", False),
+            ("Junk", 5, "in the folder for junk", False),
+            ("Projetos", 5, "in a folder that is not read", False),
+            ('diz "oi"', 5, "in a folder that is not read", False),
+            ("Lixeira", 5, "thrown away before it was taken in", True),
+        }
+        assert (found.values[-1]["strays"], found.values[-1]["thrown_away"]) == (4, 1)
+
+        assert shell("audit", "--mailbox", "other").code == 64
+        one = shell("audit", "--folder", "Junk", "--take-in", "--json")
+        assert (one.code, one.values[-1]["taken_in"], one.values[-1]["seen"]) == (0, 1, 1)
+        rest = shell("audit", "--take-in")
+        assert rest.code == 0
+        assert "3 taken in" in rest.out
+        assert [s["folder"] for s in shell("audit", "--json").values if s["kind"] == "stray"] == ["Lixeira"]
+        assert shell("audit").code == 0, "what a person threw away is no alarm"
+        assert shell("audit", "--folder", "Lixeira", "--take-in").code == 0
+        assert [s for s in shell("audit", "--json").values if s["kind"] == "stray"] == []
+        assert not [line for line in server.commands if "STORE" in line or "MOVE" in line or "SELECT" in line]
+        shell.work()
+    assert {row["key"] is not None for row in shell("export", "--json").values} == {True}
+    assert len(shell("export", "--json").values) == 5
+
+
+def test_mail_that_has_not_left_is_named(shell: Shell) -> None:
+    shell.take_in(shell.mail())
+    shell.work()
+    house = app.open_house(load_settings(shell.file))
+    try:
+        house.site.writer.call(lambda c: c.execute(OUTBOX.update().values(created_at=OLD)))
+    finally:
+        house.close()
+    found = shell("audit", "--json")
+    assert found.code == 65
+    unsent = [v for v in found.values if v["kind"] == "unsent"]
+    assert {v["notice"] for v in unsent} == {"N1", "N19"}
+    assert found.values[-1]["outbox"]["late"] == len(unsent)
 
 
 def test_once_a_day_and_a_monitor_can_tell_when(shell: Shell) -> None:
@@ -80,7 +147,43 @@ def test_once_a_day_and_a_monitor_can_tell_when(shell: Shell) -> None:
         assert last is not None
         assert [row.recipient for row in told] == ["bruno@example.test"]
         metrics = Metrics()
-        measure(Watched(house, NoDisk(), None, metrics, lambda: True))  # type: ignore[arg-type]
+        watched = Watched(house, NoDisk(), None, metrics, lambda: True)  # type: ignore[arg-type]
+        measure(watched)
         assert metrics.registry.get_sample_value("mailgate_audit_last_timestamp") == last.at.timestamp()
+        later = site.clock() + timedelta(days=1)
+        for hours, overdue in ((25, False), (27, True)):
+            at = later + timedelta(hours=hours)
+            dead = replace(watched, house=replace(house, site=replace(site, clock=lambda at=at: at)))  # type: ignore[misc]
+            measure(dead)
+            assert metrics.registry.get_sample_value("mailgate_audit_overdue") == float(overdue)
+            said = find_warnings(dead)
+            assert said == ([f"no audit since {last.at:%Y-%m-%d %H:%M} UTC"] if overdue else [])
+    finally:
+        house.close()
+
+
+def test_an_audit_that_never_came_is_an_alarm_and_a_day_left_out_is_none(shell: Shell) -> None:
+    shell.change("\nportal:", "\ndigests: {audit: {hour: 6, days: [mon, tue, wed, thu, fri]}}\nportal:")
+    house = app.open_house(load_settings(shell.file))
+
+    def overdue(at: datetime) -> bool:
+        moved = replace(house, site=replace(house.site, clock=lambda: at))
+        with house.database.read() as connection:
+            return is_overdue(moved, connection)
+
+    def done(connection: Connection, at: datetime) -> None:
+        counts = dict.fromkeys(("seen", "accounted", "strays", "unreached", "unsent"), 0)
+        audits.put(connection, {"id": 1, "at": at, "detail": "", **counts})
+
+    try:
+        now = house.site.clock()
+        assert not overdue(now + timedelta(days=300)), "nothing ever came"
+        shell.take_in(shell.mail())
+        assert not overdue(now + timedelta(hours=40))
+        assert overdue(now + timedelta(days=6))
+        friday = datetime(2026, 11, 27, 9, tzinfo=UTC)
+        house.site.writer.call(lambda connection: done(connection, friday))
+        assert not overdue(friday + timedelta(days=3)), "Saturday and Sunday are left out"
+        assert overdue(friday + timedelta(days=3, hours=3))
     finally:
         house.close()

@@ -59,6 +59,7 @@ class FakeImap:
     """moods: by command (`UID FETCH`, `LOGIN`, `IDLE`...). commands: all lines that came, secrets and all."""
 
     host = "127.0.0.1"
+    connection: Callable[[FakeImap, socket.socket], Connection]
 
     def __init__(self, tls: ssl.SSLContext | None = None, implicit_tls: bool = False) -> None:
         self.lock = threading.RLock()
@@ -117,7 +118,7 @@ class FakeImap:
             except OSError:
                 return
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(self, peer)
+            connection = self.connection(self, peer)
             self.connections.append(connection)
             connection.thread.start()
 
@@ -256,7 +257,8 @@ class Connection:
 
     def do_list(self, tag: str, args: str) -> None:
         for name in self.server.folders:
-            self.say(f'* LIST (\\HasNoChildren) "/" "{name}"')
+            quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+            self.say(f'* LIST (\\HasNoChildren) "/" "{quoted}"')
         self.ok(tag)
 
     def do_create(self, tag: str, args: str) -> None:
@@ -273,7 +275,7 @@ class Connection:
         self._select(tag, args, "READ-WRITE")
 
     def _select(self, tag: str, args: str, how: str) -> None:
-        name = args.strip('"')
+        name = re.sub(r"\\(.)", r"\1", args[1:-1])
         if name not in self.server.folders:
             self.no(tag, "[NONEXISTENT] no such folder")
             return
@@ -368,6 +370,9 @@ class Connection:
             a, b = (last if x == "*" else int(x) for x in (first, end or first))
             found |= {uid for uid in there if min(a, b) <= uid <= max(a, b)}
         return found
+
+
+FakeImap.connection = Connection
 
 
 def days_ago(days: float, now: datetime) -> datetime:

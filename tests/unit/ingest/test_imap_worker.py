@@ -38,11 +38,12 @@ def test_ten_years_of_mail_are_not_taken_at_the_first_start(server: FakeImap, ho
     years(server)
     with house.running(account_at(server, since="now")):
         house.wait_well()
-        assert house.cursor() == Cursor(1000, 20, NOW, "")
+        cursor = house.cursor()
+        assert (cursor.uidvalidity, cursor.last_uid, cursor.started_at, cursor.pending) == (1000, 20, NOW, "")
         server.deliver(mail("new"), NOW)
         house.wait_last(21)
     assert house.raws() == [mail("new")]
-    assert server.seen["UID FETCH"] == 2, "old mail was looked at"
+    assert sum("BODY.PEEK" in line for line in server.commands) == 1, "old mail was fetched"
 
 
 def test_a_first_start_from_a_day_on_takes_that_day(server: FakeImap, house: House) -> None:
@@ -355,7 +356,8 @@ def test_all_uids_change_and_mail_from_before_the_first_start_stays_out(server: 
     with house.running(account_at(server, since="now")):
         house.wait_last(507)
     assert house.raws() == [mail("day 8"), mail("day 8"), mail("while away")]
-    assert house.cursor() == Cursor(2000, 507, NOW, "")
+    cursor = house.cursor()
+    assert (cursor.uidvalidity, cursor.last_uid, cursor.started_at, cursor.pending) == (2000, 507, NOW, "")
 
 
 def test_an_old_mail_that_is_dragged_in_by_hand_is_adopted(server: FakeImap, house: House) -> None:
