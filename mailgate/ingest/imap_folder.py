@@ -354,6 +354,7 @@ class FolderReader:
         doubled = limits.retry_uid_first * 2.0 ** min(failure.count - 1, 20)
         failure.next_try = self._desk.monotonic() + min(limits.retry_uid_last, doubled)
         self._pending.add(uid)
+        self._alone.add(uid)  # of two that failed together one may be well
         self._log.warning("imap_mail_failed", uid=uid, count=failure.count, reason=reason)
         # Those that only stay where they are, since a full disk or quota forbids to move them, are taken.
         if sum(1 for one in self._pending & self._failures.keys() if not self._failures[one].accepted) > MAX_FAILING:
