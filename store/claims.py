@@ -46,6 +46,11 @@ def still_ours(connection: Connection, table: Table, row_id: int, owner: str) ->
         raise LostLease(f"{table.name} {row_id} was taken over while {owner} held it")
 
 
+def prolong(connection: Connection, table: Table, owners: Sequence[str], lease_until: datetime) -> None:
+    """Have the rows that these owners still hold for longer: they are alive, and the work takes its time."""
+    connection.execute(update(table).where(table.c.lease_owner.in_(owners)).values(lease_until=lease_until))
+
+
 def release(connection: Connection, table: Table, owner_prefix: str) -> int:
     """Give back every row of owners that begin with `owner_prefix` (a node that died); how many."""
     return connection.execute(

@@ -7,7 +7,7 @@ or away counts for nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,10 +25,12 @@ from mailgate.flows.reading import Reading, ReadJob
 from mailgate.flows.record import to_json
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
+from mailgate.flows.workers import TooCostly
 from mailgate.notify.plan import Plan
-from store import journal, tickets
+from store import claims, journal, tickets
 from store.errors import LostLease, StoreError
 from store.journal import ClaimedMail
+from store.tables import JOURNAL
 from store.vocabulary import HeldReason, Outcome
 
 _LOG = log.get("receive")
@@ -58,6 +60,11 @@ def claim(site: Site, owner: str, limit: int = BATCH_MAILS) -> list[ClaimedMail]
         return journal.claim(connection, owner, now, LEASE, limit, BATCH_BYTES)
 
     return site.writer.call(work)
+
+
+def prolong(site: Site, owners: Collection[str]) -> None:
+    """Keep what these owners have claimed: mails that take long to read are not to be claimed again meanwhile."""
+    site.writer.call(lambda connection: claims.prolong(connection, JOURNAL, sorted(owners), site.clock() + LEASE))
 
 
 def job_of(site: Site, mail: ClaimedMail) -> ReadJob:
@@ -208,15 +215,17 @@ def _address(mail: ClaimedMail, reading: Reading) -> str:
 
 
 def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, error: Exception) -> Settled:
-    """Count a failed try; after the third the mail waits for a person."""
+    """Count a failed try; after the third, or when it cost all that one mail may cost, it waits for a person."""
     attempts = mail.attempts + 1
     detail = f"{type(error).__name__}: {error}"[:500]
-    if attempts >= MOST_TRIES:
+    costly = isinstance(error, TooCostly)
+    if attempts >= MOST_TRIES or costly:
+        reason = HeldReason.LIMIT if costly else HeldReason.POISON
         journal.settle(
-            connection, mail.id, owner, site.clock(), outcome=str(Outcome.HELD), reason=str(HeldReason.POISON),
+            connection, mail.id, owner, site.clock(), outcome=str(Outcome.HELD), reason=str(reason),
             detail=detail, attempts=attempts,
         )  # fmt: skip
-        _LOG.error("mail held", journal_id=mail.id, reason="poison", detail=detail)
+        _LOG.error("mail held", journal_id=mail.id, reason=str(reason), detail=detail)
         return Settled(mail.id, Outcome.HELD)
     next_attempt_at: datetime = site.clock() + _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
     journal.failed(connection, mail.id, owner, attempts, next_attempt_at, detail)

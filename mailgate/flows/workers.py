@@ -1,7 +1,10 @@
-"""Processes that read and render: no database, bounded memory, a deadline for each job.
+"""Processes that read and render: no database, bounded processor time and memory, a deadline for each job.
 
-Each process is led by one thread. A job that outlives its deadline or its memory costs the process its life and the
-job a `WorkerKilled`; the next job gets a fresh process. Spawned, never forked: the parent has threads.
+Each process is led by one thread. A job that uses up its processor time ends its process by a signal that the kernel
+sends: no loop in a library of C can outlast it. One that uses up its memory gets a MemoryError, or takes the process
+along. Either is `TooCostly`, for a second try would cost the same. A process that dies otherwise, or hangs beyond the
+deadline, is `WorkerKilled` for the job it had in hand and nothing for the others. Spawned, never forked: the parent has
+threads. Sources: setitimer(2), setrlimit(2).
 """
 
 from __future__ import annotations
@@ -35,14 +38,33 @@ class WorkerKilled(MailgateError):
     retryable = True
 
 
+class TooCostly(MailgateError):
+    """The job used up the processor time or the memory it was given: it would do so again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call in a worker: a method of the toolbox by name, with one argument. seconds: its deadline."""
+    """One call in a worker: a method of the toolbox by name, with one argument.
+
+    seconds: its deadline, by the clock.  cpu_seconds: processor time it may use, None for as much as its deadline.
+    grow_bytes: by how much the process may grow for it, None for up to the bound of the process.
+    """
 
     method: str
     argument: Any
     seconds: float
     size_bytes: int = 0
+    cpu_seconds: float | None = None
+    grow_bytes: int | None = None
+
+    @property
+    def call(self) -> _Call:
+        """What of it goes to the process."""
+        return self.method, self.argument, self.cpu_seconds or self.seconds, self.grow_bytes
+
+
+#: A method, its argument, its processor time in seconds, its growth in bytes.
+_Call = tuple[str, Any, float, int | None]
 
 
 #: Makes, inside the process, the object whose methods are called.
@@ -118,9 +140,16 @@ class Workers:
     def _run(self, process: _Process, jobs: list[tuple[Job, Future[Any]]]) -> _Process:
         """Run jobs in order; when one kills the process, the rest run in a fresh one."""
         left = list(jobs)
+        fresh = False
         while left:
             try:
-                process.send([(job.method, job.argument) for job, _ in left])
+                process.send([job.call for job, _ in left])
+            except OSError:
+                if not fresh:  # it died while it had nothing to do, or before it had begun: no job's fault
+                    process.end()
+                    process, fresh = _Process(self._make, self._memory), True
+                    continue
+            try:
                 while left:
                     job, future = left[0]
                     succeeded, value = process.receive(job.seconds)
@@ -129,15 +158,23 @@ class Workers:
                         future.set_result(value)
                     else:
                         future.set_exception(value)
-            except (EOFError, OSError, TimeoutError) as error:
-                process.end()
+            except (EOFError, OSError) as error:
+                spent = process.end()
                 if left:
                     job, future = left.pop(0)
-                    why = "took too long" if isinstance(error, TimeoutError) else "died"
-                    _LOG.warning("worker replaced", why=why, method=job.method, size_bytes=job.size_bytes)
-                    future.set_exception(WorkerKilled(f"the process that worked on it {why}"))
-                process = _Process(self._make, self._memory)
+                    fault = _fault(error, spent)
+                    _LOG.warning("worker replaced", why=str(fault), method=job.method, size_bytes=job.size_bytes)
+                    future.set_exception(fault)
+                process, fresh = _Process(self._make, self._memory), False
         return process
+
+
+def _fault(error: Exception, spent: bool) -> MailgateError:
+    """Why a job did not end. spent: its processor time was used up."""
+    if spent:
+        return TooCostly("it used up its processor time")
+    why = "took too long" if isinstance(error, TimeoutError) else "died"
+    return WorkerKilled(f"the process that worked on it {why}")
 
 
 class _Process:
@@ -158,8 +195,8 @@ class _Process:
         theirs.close()
         self._ready = False
 
-    def send(self, calls: list[tuple[str, Any]]) -> None:
-        """Hand over calls. Raises OSError when the process is gone."""
+    def send(self, calls: list[_Call]) -> None:
+        """Hand over calls. Raises OSError (or TimeoutError, which is one) when the process is gone or never came."""
         if not self._ready:
             if not self._pipe.poll(60):
                 raise TimeoutError
@@ -174,12 +211,20 @@ class _Process:
         result: tuple[bool, Any] = self._pipe.recv()
         return result
 
-    def end(self) -> None:
-        """End the process now."""
+    def end(self) -> bool:
+        """End the process now. Whether the end of its processor time came first."""
         with contextlib.suppress(OSError):
             self._pipe.close()
+        spent = self._process.exitcode == -signal.SIGPROF or self._ends_by_itself()
         self._process.kill()
         self._process.join(timeout=5)
+        return spent
+
+    def _ends_by_itself(self) -> bool:
+        """Its pipe may be seen to close a moment before it can be reaped."""
+        if self._process.sentinel is not None:
+            self._process.join(timeout=0.2)
+        return self._process.exitcode == -signal.SIGPROF
 
 
 def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
@@ -196,15 +241,20 @@ def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
             calls = pipe.recv()
         except (EOFError, OSError):
             return
-        for method, argument in calls:
-            pipe.send(_call(toolbox, method, argument))
+        for method, argument, cpu_seconds, grow_bytes in calls:
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+            _bound_growth(grow_bytes)
+            result = _call(toolbox, method, argument)
+            _bound_growth(None)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            pipe.send(result)
 
 
 def _call(toolbox: Any, method: str, argument: Any) -> tuple[bool, Any]:
     try:
         return True, getattr(toolbox, method)(argument)
     except MemoryError:
-        return False, WorkerKilled("the memory for one mail was used up")
+        return False, TooCostly("it used up its memory")
     except Exception as error:  # told to the parent, which decides; the process lives on
         return False, _portable(error)
 
@@ -223,6 +273,18 @@ def _bound_memory(more_bytes: int) -> None:
     most = pages * resource.getpagesize() + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _bound_growth(more_bytes: int | None) -> None:
+    """Let this process grow by `more_bytes` of memory of its own; None for any, up to the bound above."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = most
+    if more_bytes is not None:
+        with open("/proc/self/statm", "rb") as file:
+            pages = int(file.read().split()[5])
+        wanted = pages * resource.getpagesize() + more_bytes
+        allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
 
 
 def deadline_for(size_bytes: int, small: float, large: float) -> float:

@@ -29,8 +29,11 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}(?
 _COLON = re.compile(r": ")
 _MOST_CHARS = 500
 _MOST_LINES = 6
+#: Lines that may end an attribution looked at in one text; a long thread has a hundred.
+_MOST_CANDIDATES = 3_000
 _AFTER_VERB = ":： .*_-–—‐"
 #: The last two letters of every verb: few lines end so, and only those are compared with each of them.
+_WROTE_INSIDE = tuple(f" {word} " for word in words.WROTE_INSIDE)
 _VERB_ENDS = frozenset(verb[-2:] for verb in words.WROTE)
 
 
@@ -38,6 +41,7 @@ def find_attributions(low: list[str]) -> dict[int, int]:
     """Begin → end (exclusive) of every attribution in lines that are lower-case and stripped."""
     found: dict[int, int] = {}
     ends = _VERB_ENDS
+    candidates = 0
     for k, line in enumerate(low):
         if not line or len(line) > _MOST_CHARS:
             continue
@@ -52,6 +56,9 @@ def find_attributions(low: list[str]) -> dict[int, int]:
             if "@" in line and line.startswith(words.ON) and opens_with_attribution(line):
                 found[k] = k + 1
             continue
+        candidates += 1
+        if candidates > _MOST_CANDIDATES:
+            break
         after = k + 1
         while after < min(len(low), k + 6) and not low[after]:
             after += 1
@@ -121,7 +128,7 @@ def is_attribution(joined: str, quoted_next: bool) -> bool:
         return False
     core = joined.rstrip(":： ")
     at_end = core.endswith(words.WROTE)
-    verb = at_end or any(f" {word} " in joined for word in words.WROTE_INSIDE)
+    verb = at_end or any(word in joined for word in _WROTE_INSIDE)
     dated = _TIME.search(joined) is not None
     address = "@" in joined
     opens = joined.startswith(words.ON)

@@ -24,6 +24,7 @@ _TEXT = frozenset({"text/plain", "text/html", "text/enriched", "text/richtext"})
 _SEALS = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _MOST_IMAGE_REFERENCES = 500
 _MOST_MARKS = 20
+_MOST_ESCAPES = 20_000
 _MOST_OPENED = 20
 
 
@@ -57,6 +58,11 @@ class _Found:
     spare: Part | None = None
     marks: list[Mark] = field(default_factory=list)
     opened: int = 0
+    text_left: int = field(init=False)
+    html_left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text_left, self.html_left = self.limits.text_bytes, self.limits.html_in_bytes
 
     def file(self, part: Part, inline: bool, name: str = "") -> None:
         if len(self.files) >= self.limits.attachments:
@@ -144,10 +150,13 @@ def _wrapped(part: Part, found: _Found) -> list[_Piece] | None:
 
 
 def _body_piece(part: Part, found: _Found) -> _Piece:
-    """A text part as it is read; uuencoded files in a plain text are put aside."""
+    """A text part as it is read, as far as the mail's whole text may go; uuencoded files in it are put aside."""
     if part.content_type == "text/html":
-        return _Piece(html=text_of(part, found.limits.html_in_bytes))
-    text = text_of(part, found.limits.text_bytes)
+        page = text_of(part, found.html_left)
+        found.html_left -= min(len(page), found.html_left)
+        return _Piece(html=page)
+    text = text_of(part, found.text_left)
+    found.text_left -= min(len(text), found.text_left)
     if part.content_type in ("text/enriched", "text/richtext"):
         text = to_text(text, found.limits)
     text, encoded = uu_files(text)
@@ -273,6 +282,8 @@ class Images:
         if not comma or not kind.startswith("image/") or kind == "image/svg+xml":
             return None
         try:
+            if payload.count("%") > _MOST_ESCAPES:  # each becomes an object of its own
+                return None
             data = unquote_to_bytes(payload)
             if "base64" in head.lower():
                 data = binascii.a2b_base64(data + b"=" * (-len(data) % 4))

@@ -57,13 +57,15 @@ def _base64(part: Part, body: bytes) -> bytes:
             return body
         body, footer = _footer(body)
     out: list[bytes] = []
-    pending = b""
+    pending: list[bytes] = []
+    letters = 0
     for piece in _PADDED.finditer(body):
-        pending += piece.group(1).translate(None, _NOT_ALPHABET)
-        if piece.group(2) and (len(pending) + len(piece.group(2))) % 4 == 0:  # the end of one piece; others may follow
-            out.append(_quads(pending))
-            pending = b""
-    out.append(_quads(pending))
+        pending.append(piece.group(1).translate(None, _NOT_ALPHABET))
+        letters += len(pending[-1])
+        if piece.group(2) and (letters + len(piece.group(2))) % 4 == 0:  # the end of one piece; others may follow
+            out.append(_quads(b"".join(pending)))
+            pending, letters = [], 0
+    out.append(_quads(b"".join(pending)))
     part.defects.append("plain text behind base64" if footer else "broken base64")
     if footer and part.content_type.startswith("text/"):
         out.append(b"\r\n\r\n" + footer)

@@ -32,9 +32,11 @@ def _canonical(raw: bytes, begin: int) -> bytes | memoryview:
         raw = raw[begin:].replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
         begin = 0
     end = len(raw)
-    while end - 2 >= begin and raw[end - 2 : end] == b"\r\n":
+    if raw.endswith(b"\r\n\r\n"):
+        end = len(raw.rstrip(b"\r\n"))  # there are no other CR and LF than in pairs
+    elif raw.endswith(b"\r\n"):
         end -= 2
-    return memoryview(raw)[begin:end]
+    return memoryview(raw)[begin : max(begin, end)]
 
 
 def stable_message_id(raw: bytes) -> str:

@@ -69,6 +69,12 @@ _FLAT_LOWER = words(
     """
 )
 _FLAT = frozenset(slash + tag for name in _FLAT_LOWER for tag in (name, name.upper()) for slash in ("", "/"))
+_TAG_BEGIN = re.compile(r"</?(?=[a-zA-Z])")
+_TAG_NAME = re.compile(r"[^\s/>]*")
+#: An attribute with its value, after what parts it from the one before.
+_ATTRIBUTE = re.compile(r"[\s/]*[^\s/>][^\s/>=]*(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>\"'][^\s>]*))?")
+#: A quoted value with the end of a tag in it.
+_QUOTED_END = re.compile(r"=\s*(?:\"[^\">]*>|'[^'>]*>)")
 _HIDDEN = re.compile(r"display\s{0,3}:\s{0,3}none")
 #: What fetches (`url()`, `image-set()`), runs, or hides such a word from who looks for it.
 _FETCHING = re.compile(r"url|image|expression|\\|/\*|@|behavior|binding")
@@ -81,6 +87,9 @@ _LOOKED_AT = (b"<img", b"url", b"image", b"expression", b"\\", b"/*")
 _MOST_STYLE = 4_000
 _MOST_ELEMENTS = 60_000
 _MOST_ATTRIBUTES = 400_000
+#: Both builders compare each attribute of a tag with those before it (100,000 in one: 70 s), nh3 each `&` in a text.
+_MOST_OF_ONE_TAG = 200
+_MOST_AMPERSANDS = 100_000
 _MOST_LINKED_LINES = 1_000
 #: bleach's own pattern knows a list of top-level domains (no `http://intranet/`) and links `foo.py`.
 _URL = re.compile(r"\b(?<![@./])(?:https?://|www\.)[^\s<>\"'`{}|\\^]{2,2000}", re.IGNORECASE)
@@ -94,6 +103,8 @@ def too_complex(html: str, limits: MailLimits) -> str:
     """Why this HTML must not reach a tree builder, in words; "" when it may."""
     if html.count("=") > _MOST_ATTRIBUTES or html.count("<") > 2 * _MOST_ELEMENTS:
         return "html too large: shown as text"
+    if html.count("&") > _MOST_AMPERSANDS or _has_crowded_tag(html):
+        return "html too large: shown as text"
     depth = 0
     for tag in _OPEN.findall(html):
         if tag in _FLAT:
@@ -105,6 +116,27 @@ def too_complex(html: str, limits: MailLimits) -> str:
             if depth > limits.html_depth:
                 return "html nested too deep: shown as text"
     return ""
+
+
+def _has_crowded_tag(html: str) -> bool:
+    """Whether one tag may have more than `_MOST_OF_ONE_TAG` attributes.
+
+    A tag lies between two `>`, but for those inside its quoted values, which few pages have. Every `<a` counts as the
+    beginning of one, in a comment or a value too: who believes the context is led astray by it.
+    """
+    joined = _QUOTED_END.search(html) is not None
+    left = 4 * len(html)
+    for stretch in (html,) if joined else html.split(">"):
+        if len(stretch) <= 2 * _MOST_OF_ONE_TAG:
+            continue
+        for begin in _TAG_BEGIN.finditer(stretch):
+            count, at = 0, _TAG_NAME.match(stretch, begin.end()).end()  # type: ignore[union-attr]
+            while count <= _MOST_OF_ONE_TAG and (found := _ATTRIBUTE.match(stretch, at)) is not None:
+                count, at = count + 1, found.end()
+            left -= at - begin.start()
+            if count > _MOST_OF_ONE_TAG or left < 0:
+                return True
+    return False
 
 
 def sanitise(html: str, limits: MailLimits, image: ImageOf | None = None) -> str:

@@ -28,5 +28,6 @@ class MailLimits:
     html_out_bytes: int = 1 * MIB
     html_depth: int = 200
     received: int = 50
+    parse_memory_bytes: int = 64 * MIB
     parse_seconds_small: float = 2.0
     parse_seconds_large: float = 10.0

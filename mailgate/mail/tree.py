@@ -23,6 +23,8 @@ _UTF7_WORD = re.compile(rb"\+[A-Za-z0-9+/]{2,400}-(?![^<>\s]{0,300}@)")
 _WITH_ADDRESSES = frozenset({"to", "cc", "bcc", "reply-to", "references", "in-reply-to"})
 #: Lines of rubbish that may stand before the first field (what a broken queue or a batch left there).
 _JUNK_LINES = 10
+#: Header fields read of a part within a mail; real ones have up to ten.
+_PART_FIELDS = 100
 _DELIMITER = re.compile(
     rb"^[ \t]{0,3}--([^\r\n]{1,500}?)[ \t]{0,99}\r?\n(?=content-[a-z-]{2,30}[ \t]{0,9}:)", re.I | re.M
 )
@@ -299,7 +301,8 @@ def _read_raw_values(root: Part, begin: int, limits: MailLimits) -> None:
 def _entity(raw: bytes, start: int, end: int, depth: int, default: str, limits: MailLimits) -> Part:
     stop, body = header_end(raw, start, end)
     block_end = min(stop, start + limits.header_block_bytes)
-    headers, defects, early = header_lines(raw[start:block_end], limits.header_count)
+    most = limits.header_count if depth == 0 else min(limits.header_count, _PART_FIELDS)
+    headers, defects, early = header_lines(raw[start:block_end], most)
     if early >= 0:
         body = start + early
     elif stop == end and not headers and end > start:

@@ -35,6 +35,10 @@ _IN_READING = 2 * BATCH_MAILS
 _IN_FLIGHT = 96
 _SHORT_BATCH = 16
 _PAUSE_AFTER_TROUBLE = 1.0
+#: Seconds beyond its processor time that reading a mail may take: for DNS, and while others have the processor.
+_WAITING = 6.0
+#: Seconds after which the leases of what is being read are renewed; they last two minutes.
+_RENEW = 30.0
 #: Seconds that the first result of a round waits for others, so that under load one commit serves many.
 _GATHER = 0.01
 #: Of the ten seconds that a stop may take: for transactions with the relay, and for their threads once they are cut.
@@ -109,11 +113,13 @@ class ReceiveLoop(Loop):
         self._metrics = metrics
         self._wrote = wrote
         self._rounds = itertools.count(1)
+        self._renew_at = time.monotonic() + _RENEW
         self._reading: dict[Future[Any], tuple[str, ClaimedMail]] = {}
         self._read: list[tuple[str, ClaimedMail, Reading | Exception]] = []
 
     def work(self) -> bool:
         """Claim, wait for something that is read, process it; not while peers are being served a burst."""
+        self._prolong()
         while self._burst.holds() and not self._stop.is_set():
             self._stop.wait(_GATHER)
         if not self._read:
@@ -134,6 +140,15 @@ class ReceiveLoop(Loop):
         """While peers wait for their 250 between two batches, the batches are short."""
         return _SHORT_BATCH if self._burst.flows() else BATCH_MAILS
 
+    def _prolong(self) -> None:
+        """A hundred mails that each take all their time are read for longer than a lease lasts."""
+        if time.monotonic() < self._renew_at:
+            return
+        self._renew_at = time.monotonic() + _RENEW
+        owners = {owner for owner, _ in self._reading.values()}
+        if owners:
+            receive.prolong(self._site, owners)
+
     def _claim(self) -> bool:
         """Keep the workers fed."""
         if len(self._reading) >= _IN_READING - BATCH_MAILS // 2:
@@ -142,9 +157,11 @@ class ReceiveLoop(Loop):
         mails = receive.claim(self._site, owner, _IN_READING - len(self._reading))
         small, large = self._limits.parse_seconds_small, self._limits.parse_seconds_large
         for mail in mails:
-            # SPF and DKIM may wait for DNS (bounded): that is not the mail's fault and not its time.
-            allowed = deadline_for(mail.size_bytes, small, large) + 4.0
-            job = Job("read", receive.job_of(self._site, mail), allowed, mail.size_bytes)
+            allowed = deadline_for(mail.size_bytes, small, large)
+            grow = self._limits.parse_memory_bytes + 4 * mail.size_bytes
+            # SPF and DKIM may wait for DNS (bounded), and all may wait for a machine that is busy: not its time.
+            by_the_clock = 2 * allowed + _WAITING
+            job = Job("read", receive.job_of(self._site, mail), by_the_clock, mail.size_bytes, allowed, grow)
             self._reading[self._workers.submit(job)] = (owner, mail)
         return bool(mails)
 

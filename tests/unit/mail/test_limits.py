@@ -111,3 +111,46 @@ def test_hostile_mails_cost_bounded_time(name: str) -> None:
     mail = read_mail(HOSTILE[name], MailLimits())
     assert time.process_time() - begin < 2.0
     assert mail.message.fingerprint
+
+
+def _cost(raw: bytes) -> float:
+    begin = time.process_time()
+    read_mail(raw, MailLimits())
+    return time.process_time() - begin
+
+
+#: Name → a mail of a size n. Each took many seconds once: quadratic in what is repeated.
+QUADRATIC = {
+    "attributes of one tag": lambda n: html(b"<p " + b" ".join(b"a%d=b\r\n" % i for i in range(n)) + b">oi"),
+    "attributes with the end of a tag in them": lambda n: html(
+        b"<p " + b" ".join(b'a%d=">"\r\n' % i for i in range(n)) + b">oi"
+    ),
+    "attributes behind a comment that opens a quote": lambda n: html(
+        b'<!-- <p a=" --><p ' + b" ".join(b"a%d='>'\r\n" % i for i in range(n)) + b">oi"
+    ),
+    "ampersands": lambda n: html((b"&" * 60_000 + b"\r\n") * (n // 5_000)),
+    "base64 in pieces that never end": lambda n: plain(
+        b"QUJD-_==\r\n" * 5 * n, b"Content-Transfer-Encoding: base64\r\n"
+    ),
+    "empty lines at the end": lambda n: plain(b"\r\n" * 100 * n),
+}
+
+
+@pytest.mark.parametrize("what", QUADRATIC)
+def test_what_is_repeated_costs_as_often_as_it_is_there(what: str) -> None:
+    assert _cost(QUADRATIC[what](60_000)) < 2.0
+
+
+def test_all_texts_of_a_mail_have_one_bound() -> None:
+    pieces = b"".join(b"--b\r\nContent-Type: text/%s\r\n\r\n%s\r\n" % (kind, b"a b c\r\n" * 60_000)
+                      for kind in (b"plain", b"html") * 10)  # fmt: skip
+    raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + pieces + b"--b--\r\n"
+    message = read_mail(raw, MailLimits()).message
+    assert len(message.text) < 4_000_000
+    assert "text too long: cut" in message.defects
+
+
+def test_a_part_has_few_header_fields() -> None:
+    part = b"--b\r\n" + b"X-A: b\r\n" * 500 + b"Content-Type: text/plain\r\n\r\noi\r\n"
+    raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 3 + b"--b--\r\n"
+    assert "too many header fields" in read_mail(raw, MailLimits()).message.defects
