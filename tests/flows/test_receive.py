@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from mailgate.flows import receive
 from mailgate.flows.receive import MOST_TRIES
+from mailgate.flows.workers import TooCostly, WorkerKilled
 from store.tables import COMMENT, EVENT, JOURNAL, OUTBOX, TICKET
 from store.vocabulary import Outcome, Road
 from tests.flows.story import Story
@@ -175,8 +177,6 @@ def test_a_failing_mail_is_tried_three_times_then_held_while_others_go_on(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """D7."""
-    from mailgate.flows import receive
-
     real = receive.decide
 
     def fails_for_one(facts: object, book: object) -> object:
@@ -201,6 +201,33 @@ def test_a_failing_mail_is_tried_three_times_then_held_while_others_go_on(
     assert story.count(TICKET) == 1
     monkeypatch.undo()
     assert [s.outcome for s in story.resume(poison, "")] == [Outcome.OPENED]
+
+
+def test_a_mail_that_costs_too_much_is_held_at_once_and_one_whose_process_died_at_its_third_try(story: Story) -> None:
+    """M1, M2, R8: what the worker processes say of a mail instead of reading it."""
+    costly = story.accept(plain_mail(ANA, SUPPORT, "Caro", "Oi."))
+    unlucky = story.accept(plain_mail(CARMEN, SUPPORT, "Azar", "Oi."))
+    faults = {costly: TooCostly("it used up its processor time"), unlucky: WorkerKilled("died")}
+    for attempt in range(MOST_TRIES):
+        claimed = receive.claim(story.site, "w")
+        assert [mail.id for mail in claimed] == ([costly, unlucky] if attempt == 0 else [unlucky])
+        receive.process(story.site, "w", [(mail, faults[mail.id]) for mail in claimed])
+        story.later(minutes=1)
+    found = [story.journal(one) for one in (costly, unlucky)]
+    assert [(row.outcome, row.reason, row.attempts) for row in found] == [("held", "limit", 1), ("held", "poison", 3)]
+    assert story.count(TICKET) == 0
+    assert [s.outcome for s in story.resume(costly, "")] == [Outcome.OPENED], "a person may have it tried again"
+
+
+def test_mails_that_take_long_to_read_are_not_claimed_again_meanwhile(story: Story) -> None:
+    story.accept(plain_mail(ANA, SUPPORT, "Demora", "Oi."))
+    assert len(receive.claim(story.site, "w1")) == 1
+    for _ in range(5):
+        story.later(seconds=90)
+        receive.prolong(story.site, {"w1"})
+        assert receive.claim(story.site, "w2") == []
+    story.later(minutes=3)
+    assert len(receive.claim(story.site, "w2")) == 1, "nobody holds it any more"
 
 
 @pytest.mark.parametrize("kind", ["opens", "comments"])
