@@ -51,7 +51,7 @@ def parse_duration(text: str) -> timedelta:
 def file_clock(path: Path) -> Clock:
     """A clock that runs ahead by the duration written in `path`; a missing or empty file means no offset.
 
-    What cannot be read as a duration (the file is being written) leaves the offset as it was.
+    What cannot be read, or not as a duration (the file is being written), leaves the offset as it was.
     """
     last = timedelta()
 
@@ -62,7 +62,7 @@ def file_clock(path: Path) -> Clock:
             last = parse_duration(text) if text else timedelta()
         except FileNotFoundError:
             last = timedelta()
-        except ValueError:
+        except (OSError, ValueError):
             pass
         return utc_now() + last
 

@@ -16,7 +16,7 @@ from mailgate.mail.limits import MailLimits
 from mailgate.mail.support import SupportAddress
 from mailgate.settings import Settings, secret
 from mailgate.yamltypes import seconds
-from store import schema
+from store import folders, schema
 from store.blobs import BlobFolder
 from store.engine import Database
 
@@ -43,7 +43,7 @@ def open_blobs(settings: Settings) -> BlobFolder:
         reason = "object storage is not built yet; give a folder that all nodes share"
         raise ConfigError([Mistake(str(settings.folder / "mailgate.yaml"), 0, 0, f"`blobs`: {reason}")])
     root = Path(settings.blobs_url)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders.make(root)
     return BlobFolder(root)
 
 

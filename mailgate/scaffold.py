@@ -14,6 +14,7 @@ from pathlib import Path
 from mailgate.errors import ConfigError, DataError, Mistake
 from mailgate.resources import data_folder
 from mailgate.yamlfile import did_you_mean
+from store import folders
 
 FILE_NAME = "mailgate.yaml"
 MAC_KEY = "mac.key"
@@ -113,8 +114,9 @@ def ensure_keys(data: Path) -> list[Path]:
     key = data / "keys" / MAC_KEY
     try:
         for private in (data, key.parent):
-            private.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folders.make(private)
         _create(key, secrets.token_hex(KEY_BYTES) + "\n")
+        folders.sync(key.parent)  # links already mailed are worth nothing without it
     except FileExistsError:
         return []
     except OSError as error:

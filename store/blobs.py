@@ -11,12 +11,15 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from store import folders
+
 
 class BlobFolder:
     """A folder `ab/cdef...` of files, each named by the digest of what it holds. Files 0600, folders 0700."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._known: set[str] = set()  # folders whose own entry this process has brought to the disk
 
     def put(self, content: bytes, sha256: str = "") -> str:
         """Store `content` and return its digest. Idempotent; durable on return.
@@ -25,10 +28,10 @@ class BlobFolder:
         """
         digest = sha256 or hashlib.sha256(content).hexdigest()
         path = self._path(digest)
-        if path.exists():
-            _sync_folder(path.parent)  # whoever wrote it may have died before the entry reached the disk
-            return digest
         self._make_folder(path.parent)
+        if path.exists():
+            folders.sync(path.parent)  # whoever wrote it may have died before the entry reached the disk
+            return digest
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -43,7 +46,7 @@ class BlobFolder:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        folders.sync(path.parent)
         return digest
 
     def get(self, sha256: str) -> bytes:
@@ -71,16 +74,9 @@ class BlobFolder:
         return self.root / sha256[:2] / sha256[2:]
 
     def _make_folder(self, folder: Path) -> None:
-        if folder.is_dir():
+        """Whoever made a folder that is there may have died, or be about to, before its entry reached the disk."""
+        if folder.name in self._known and folder.is_dir():
             return
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(self.root)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        folders.make(self.root)
+        folders.make(folder)
+        self._known.add(folder.name)

@@ -76,6 +76,7 @@ def ingest(
     from mailgate.mail.support import find_support_address
     from mailgate.opening import mail_limits, open_blobs, open_database, support_addresses
     from mailgate.yamltypes import bound
+    from store import folders
     from store.ids import IdSource
     from store.writer import Writer
 
@@ -90,7 +91,7 @@ def ingest(
     received = pipe.received(raw, mail_from, rcpt or [], addresses[0].address, clock())
     rules = GateRules(lambda a: find_support_address(addresses, a) is not None, mail_limits(settings), bound(most))
     pipe.check(received, rules)
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders.make(settings.data)
     refused = DiskReserve(settings.data, bound(settings.limits.free_disk_bytes)).ready(len(raw))
     if refused is not None:
         raise Busy(refused.text)

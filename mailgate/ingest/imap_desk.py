@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from mailgate.clock import Clock
-from mailgate.errors import MailgateError
+from mailgate.errors import MailgateError, SmtpReply
 from mailgate.ingest.imap_health import ImapHealth
 from mailgate.mail.envelope import Received
 
@@ -72,7 +72,8 @@ class Oversize:
 class Desk:
     """What a folder's reader works with. accept: durable when it returns, raises MailgateError when it cannot.
 
-    oversize: told once per mail, durably, before the cursor passes it. monotonic: seconds.
+    oversize: told once per mail, durably, before the cursor passes it. monotonic: seconds.  ready: whether mail of so
+    many octets would be taken now, so that what would not is not fetched either; None, or the reply that says why.
     """
 
     cursors: Cursors
@@ -82,3 +83,4 @@ class Desk:
     monotonic: Callable[[], float]
     health: ImapHealth
     stopping: Callable[[], bool]
+    ready: Callable[[int], SmtpReply | None] = lambda size: None

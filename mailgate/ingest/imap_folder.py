@@ -224,8 +224,12 @@ class FolderReader:
         if batch[0].facts.size > self._account.max_message_bytes:
             self._leave_oversize(batch[0])
             return
+        wanted = [m for m in batch if not self._accepted(m.uid)]
+        refused = self._desk.ready(sum(m.facts.size for m in wanted)) if wanted else None
+        if refused is not None:
+            raise JournalPaused(f"mail stays on the server: {refused.text}", batch[0].uid)
         try:
-            bodies = session.bodies([m.uid for m in batch if not self._accepted(m.uid)])
+            bodies = session.bodies([m.uid for m in wanted])
             done, paused = self._accept_all(batch, bodies)
             self._after(session, done)
         except (ImapTrouble, ImapRefused) as error:

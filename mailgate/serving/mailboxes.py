@@ -17,7 +17,7 @@ from mailgate.errors import Unavailable
 from mailgate.flows.site import Site
 from mailgate.ingest.imap import Cursor, ImapAccount, ImapHealth, ImapWorker, Oversize
 from mailgate.ingest.imap_account import Flag, ImapTimeouts, Leave, Move, Since
-from mailgate.ingest.journal import Journal
+from mailgate.ingest.journal import DiskReserve, Journal
 from mailgate.sections import ImapAccount as ImapSection
 from mailgate.settings import Settings
 from mailgate.yamltypes import seconds
@@ -62,7 +62,7 @@ class StoredCursors:
 class Mailboxes:
     """All accounts of a node; `health` says how each does, `tokens` are those of accounts that have no password."""
 
-    def __init__(self, house: House, journal: Journal) -> None:
+    def __init__(self, house: House, journal: Journal, disk: DiskReserve) -> None:
         self.health = ImapHealth()
         self.tokens: dict[str, TokenSource] = {}
         self._stop = threading.Event()
@@ -82,6 +82,7 @@ class Mailboxes:
                 jitter=random.random,
                 health=self.health,
                 stop_event=self._stop,
+                ready=disk.ready,
             )
             self._threads.append(threading.Thread(target=worker.run, name=f"imap-{section.label}", daemon=True))
 

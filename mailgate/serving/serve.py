@@ -51,7 +51,7 @@ from mailgate.settings import Settings
 from mailgate.yamltypes import Listen, bound, seconds
 from scheduler.loop import Ticker
 from scheduler.sweeps import Sweep, guarded
-from store import claims, tables
+from store import claims, folders, tables
 from store.errors import StoreError
 from store.vocabulary import Road
 
@@ -75,7 +75,7 @@ def run(settings: Settings, options: Options) -> None:
     keep_freed_memory()
     descriptors.take_all()
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folders.make(settings.data)
         slot = NodeSlot(settings.data, only_one=settings.is_sqlite)
     except OSError as error:
         raise Unavailable(f"the data folder {settings.data} cannot be used: {error.strerror}") from error
@@ -170,7 +170,7 @@ class Node:
         self._ticker.start()
         await self._open_doors()
         if "imap" in roles and self._settings.imap:
-            self._mailboxes = Mailboxes(self._house, self._journal)
+            self._mailboxes = Mailboxes(self._house, self._journal, self._disk)
             self._mailboxes.start()
             self._tokens |= self._mailboxes.tokens
         await self._open_web()

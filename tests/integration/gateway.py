@@ -100,6 +100,10 @@ class Gateway:
     def portal_url(self) -> str:
         return str(self.settings["base_url"])
 
+    def under(self, *words: str) -> None:
+        """Let `serve` run as the last words of another command, which must keep its process id."""
+        self._process.command[:0] = words
+
     # -- serve -----------------------------------------------------------------------------------------------------
 
     def start(self, limit: float = 40.0) -> Gateway:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailgate.errors import MailgateError
+from mailgate.errors import MailgateError, SmtpReply
 from mailgate.ingest.imap import Cursor, ImapAccount, ImapHealth, ImapTimeouts, ImapWorker, Oversize
 from mailgate.mail.envelope import Received
 from tests.integration.machine import wait_until
@@ -62,6 +62,7 @@ class House:
         self.taken: list[Received] = []
         self.oversize: list[Oversize] = []
         self.refusals: list[Exception] = []
+        self.no_room: SmtpReply | None = None
 
     def accept(self, received: Received) -> str:
         if self.refusals:
@@ -83,6 +84,7 @@ class House:
             jitter=lambda: 0.5,
             health=self.health,
             stop_event=stop,
+            ready=lambda size: self.no_room,
         )
 
     @contextlib.contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from mailgate.errors import Busy, MailgateError
 from mailgate.ingest.imap import Cursor, Flag, ImapState, Leave, Move
+from mailgate.ingest.journal import DISK_FULL
 from store.vocabulary import Road
 from tests.integration.machine import wait_until
 from tests.unit.ingest.fake_imap import BASE, Connection, FakeFolder, FakeImap, Hangup
@@ -375,6 +376,20 @@ def test_the_journal_is_away_and_mail_waits_on_the_server(server: FakeImap, hous
         wait_until(
             lambda: any(h.state is ImapState.PAUSED for h in house.health.snapshot()), what="paused", every=0.001
         )
+        house.wait_last(3)
+    assert house.raws() == [mail(f"old-{n}") for n in range(3)]
+
+
+def test_below_the_reserve_mail_is_not_even_fetched(server: FakeImap, house: House) -> None:
+    years(server, 3)
+    house.no_room = DISK_FULL
+    with house.running(account_at(server)):
+        wait_until(
+            lambda: any(h.state is ImapState.PAUSED for h in house.health.snapshot()), what="paused", every=0.001
+        )
+        assert "Insufficient storage" in house.folder_health().last_error
+        assert house.taken == []
+        house.no_room = None
         house.wait_last(3)
     assert house.raws() == [mail(f"old-{n}") for n in range(3)]
 

@@ -1,0 +1,81 @@
+"""Blobs reach the disk with every entry on the way to them, whoever made the folders, and whatever fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from store.blobs import BlobFolder
+
+CONTENT = b"x" * 10_000
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The paths that were brought to the disk, in order."""
+    paths: list[Path] = []
+    inner = os.fsync
+
+    def fsync(fd: int) -> None:
+        inner(fd)
+        paths.append(Path(os.readlink(f"/proc/self/fd/{fd}")))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return paths
+
+
+def test_every_entry_on_the_way_is_on_the_disk(tmp_path: Path, synced: list[Path]) -> None:
+    root = tmp_path / "new" / "blobs"
+    digest = BlobFolder(root).put(CONTENT)
+    assert {tmp_path, tmp_path / "new", root, root / digest[:2]} <= set(synced)
+    assert synced[-1] == root / digest[:2], "the name comes after the content"
+    assert synced[-2].name.endswith(".tmp")
+
+
+def test_the_entry_of_a_folder_that_a_killed_process_made_is_not_believed(tmp_path: Path, synced: list[Path]) -> None:
+    digest = BlobFolder(tmp_path / "elsewhere").put(CONTENT)
+    (tmp_path / "blobs" / digest[:2]).mkdir(parents=True)
+    synced.clear()
+    blobs = BlobFolder(tmp_path / "blobs")
+    blobs.put(CONTENT)
+    assert {tmp_path, tmp_path / "blobs"} <= set(synced)
+    synced.clear()
+    blobs.put(CONTENT)  # the same again: whoever wrote it may have died before its name was safe
+    assert synced == [tmp_path / "blobs" / digest[:2]]
+
+
+@pytest.mark.parametrize("call", ["fsync", "write", "open"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EMFILE])
+def test_what_failed_leaves_nothing_that_looks_like_a_blob(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    blobs = BlobFolder(tmp_path / "blobs")
+
+    def fail(*_rest: object, **_named: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, fail)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            blobs.put(CONTENT)
+    assert list(blobs.all()) == []
+    assert blobs.get(blobs.put(CONTENT)) == CONTENT
+
+
+def test_a_folder_that_may_not_be_read_above_ours_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner: Callable[..., int] = os.open
+
+    def guarded(path: Path, flags: int, *rest: int) -> int:
+        if Path(path) == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return inner(path, flags, *rest)
+
+    (tmp_path / "blobs").mkdir()
+    monkeypatch.setattr(os, "open", guarded)
+    assert BlobFolder(tmp_path / "blobs").put(CONTENT)
