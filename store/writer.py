@@ -7,6 +7,7 @@ waiting for its 250 longer than one batch.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,8 +15,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from store.engine import Database
-from store.errors import StoreUnavailable
+from store.engine import LOCK_WAIT_SECONDS, Database
+from store.errors import StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -26,8 +27,8 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._urgent: deque[tuple[Work[Any], Future[Any]]] = deque()
-        self._normal: deque[tuple[Work[Any], Future[Any]]] = deque()
+        self._urgent: deque[tuple[Work[Any], Future[Any], float]] = deque()
+        self._normal: deque[tuple[Work[Any], Future[Any], float]] = deque()
         self._wake = threading.Condition()
         self._stopped = False
         self._thread: threading.Thread | None = None
@@ -56,7 +57,7 @@ class Writer:
             if self._stopped:
                 future.set_exception(StoreUnavailable("the gateway is stopping"))
                 return future
-            (self._urgent if urgent else self._normal).append((work, future))
+            (self._urgent if urgent else self._normal).append((work, future, time.monotonic()))
             self._wake.notify()
         return future
 
@@ -75,18 +76,25 @@ class Writer:
             return work(connection)
 
     def _loop(self) -> None:
+        locked = False
         while True:
             with self._wake:
                 while not (self._urgent or self._normal or self._stopped):
                     self._wake.wait()
                 if not (self._urgent or self._normal):
                     return
-                work, future = (self._urgent or self._normal).popleft()
+                work, future, asked_at = (self._urgent or self._normal).popleft()
             if not future.set_running_or_notify_cancel():
+                continue
+            if locked and time.monotonic() - asked_at > LOCK_WAIT_SECONDS:
+                # While another program holds the database, each has its five seconds, not each after the other.
+                future.set_exception(StoreBusy("the database is being written by another program, try again"))
                 continue
             try:
                 result = self._run(work)
             except BaseException as error:  # the caller decides what it means
+                locked = isinstance(error, StoreBusy)
                 future.set_exception(error)
             else:
+                locked = False
                 future.set_result(result)

@@ -28,8 +28,8 @@ from mailgate.cli import (
     timeline,
     waiting,
 )
-from mailgate.errors import EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
-from store.errors import StoreBusy, StoreError
+from mailgate.errors import EX_CONFIG, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
+from store.errors import StoreBusy, StoreError, StoreTooNew
 
 HELP = """mailgate turns mail into tickets and answers into mail.
 
@@ -100,5 +100,7 @@ def outcome(arguments: list[str]) -> int:
         return error.exit_code
     except StoreError as error:
         print(f"mailgate: {error}", file=sys.stderr)
+        if isinstance(error, StoreTooNew):
+            return EX_CONFIG  # no later try helps: a supervisor that starts it again and again is to give up
         return EX_TEMPFAIL if isinstance(error, StoreBusy) else EX_UNAVAILABLE
     return result if isinstance(result, int) else 0

@@ -48,6 +48,10 @@ class Postgres:
         self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
         return self.url(name)
 
+    def copy_database(self, template: str, url: str) -> None:
+        """Create the database of `url` as a copy of another one, to which nobody may be connected."""
+        self._execute("CREATE DATABASE {} TEMPLATE {}", url.rsplit("/", 1)[1], template.rsplit("/", 1)[1])
+
     def drop_database(self, url: str) -> None:
         """Drop what `new_database` made, sessions and all."""
         self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", url.rsplit("/", 1)[1])
