@@ -5,6 +5,7 @@ A blob without a row is swept after a day; a row without a blob never exists, si
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -29,7 +30,7 @@ class BlobFolder:
         digest = sha256 or hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         self._make_folder(path.parent)
-        if path.exists():
+        if _touched(path):
             folders.sync(path.parent)  # whoever wrote it may have died before the entry reached the disk
             return digest
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
@@ -57,9 +58,15 @@ class BlobFolder:
         """Where the blob is, for readers that stream it."""
         return self._path(sha256)
 
-    def delete(self, sha256: str) -> None:
-        """Remove the blob; nothing happens when there is none."""
-        self._path(sha256).unlink(missing_ok=True)
+    def delete(self, sha256: str, made_before: float | None = None) -> None:
+        """Remove the blob; nothing happens when there is none.
+
+        made_before: seconds since the epoch; one that was put since then, or put again, stays.
+        """
+        path = self._path(sha256)
+        with contextlib.suppress(FileNotFoundError):
+            if made_before is None or path.stat().st_mtime < made_before:
+                path.unlink()
 
     def all(self) -> Iterator[tuple[str, float]]:
         """Every stored digest with its modification time (seconds since the epoch)."""
@@ -80,3 +87,12 @@ class BlobFolder:
         folders.make(self.root)
         folders.make(folder)
         self._known.add(folder.name)
+
+
+def _touched(path: Path) -> bool:
+    """Whether the file is there; it is young again then, so that no sweep takes it before its new row is written."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -79,3 +79,18 @@ def test_a_folder_that_may_not_be_read_above_ours_is_no_obstacle(
     (tmp_path / "blobs").mkdir()
     monkeypatch.setattr(os, "open", guarded)
     assert BlobFolder(tmp_path / "blobs").put(CONTENT)
+
+
+def test_a_blob_that_is_put_again_while_a_sweep_looks_at_it_stays(tmp_path: Path) -> None:
+    """An MTA comes again days after a 451: the bytes of then are the bytes of now."""
+    blobs = BlobFolder(tmp_path)
+    digest = blobs.put(CONTENT)
+    os.utime(blobs.path(digest), (1, 1))
+    [(found, made_at)] = blobs.all()
+    blobs.put(CONTENT)
+    blobs.delete(found, made_before=made_at + 1)
+    assert blobs.get(digest) == CONTENT
+    os.utime(blobs.path(digest), (1, 1))
+    blobs.delete(digest, made_before=2)
+    blobs.delete(digest, made_before=2)
+    assert list(blobs.all()) == []
