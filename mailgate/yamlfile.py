@@ -9,11 +9,13 @@ Source: YAML 1.2.2 §10.3 (core schema).
 
 from __future__ import annotations
 
+import copy
 import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -181,6 +183,12 @@ def load(
 
 def parse(text: str, file: str, *, max_aliases: int = MAX_ALIASES, max_nodes: int = MAX_NODES) -> Document:
     """As `load`, for text that is already in hand; `file` is only the name in front of mistakes."""
+    return copy.deepcopy(_read(text, file, max_aliases, max_nodes))
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, file: str, max_aliases: int, max_nodes: int) -> Document:
+    """Remembered by content: a reload reads every file again, of which few have changed (50 ms for a large one)."""
     reader = _Reader(file, max_nodes)
     try:
         if "*" in text:

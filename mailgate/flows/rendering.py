@@ -18,6 +18,8 @@ from sqlalchemy import Connection, Row
 from mailgate.authn.sign import Signer
 from mailgate.flows import explaining
 from mailgate.flows.site import Site
+from mailgate.flows.veiling import is_veiled
+from mailgate.mail.passcodes import without_codes
 from mailgate.notify.compose import Composer
 from mailgate.notify.explained import Explained
 from mailgate.notify.views import (
@@ -270,10 +272,11 @@ def _comment(told: Told, site: Site, row: Row[Any]) -> tuple[CommentView | None,
         views.append(
             FileView(file.filename, file.size_bytes, file.content_type, content_id=file.content_id, inline=file.inline)
         )
+    text, veiled = _shown_to(found, row)
     # The HTML holds the quotes that `reply` does not: it is shown where nothing was taken off.
-    html = found.html if not found.elided else None
+    html = found.html if not found.elided and not veiled else None
     view = CommentView(
-        found.author_name, found.author_address, found.role, found.created_at, _shown(found), html,
+        found.author_name, found.author_address, found.role, found.created_at, text, html,
         tuple(views), found.verified, found.kind == CommentKind.NOTE,
     )  # fmt: skip
     return view, tuple(refs)
@@ -283,6 +286,13 @@ def _shown(comment: Row[Any]) -> str:
     """What is told of a comment: of an agent's never more than what his quotes left over."""
     text: str = comment.reply if comment.role == Role.AGENT else comment.reply or comment.text
     return text
+
+
+def _shown_to(comment: Row[Any], row: Row[Any]) -> tuple[str, bool]:
+    """What the receiver of a notice is told of a comment, and whether another service's codes were left out of it."""
+    text = _shown(comment)
+    veiled = row.recipient_role == Role.CUSTOMER and is_veiled(comment, row.person_id)
+    return (without_codes(text) if veiled else text), veiled
 
 
 def _question(connection: Connection, ticket_id: int) -> CommentView | None:
@@ -307,7 +317,7 @@ def _history(
     found: list[CommentView] = []
     left = quote.lines
     for one in tickets.public_before(connection, row.ticket_id, row.comment_id, quote.comments):
-        text = _shown(one)
+        text, _ = _shown_to(one, row)
         left -= text.count("\n") + 1
         if found and left < 0:
             break

@@ -21,6 +21,7 @@ from sqlalchemy import Row
 from mailgate.links.tokens import SECRET_WORDS
 from mailgate.mail.html import linkify, sanitise
 from mailgate.mail.limits import MailLimits
+from mailgate.mail.passcodes import without_codes
 from mailgate.mail.phrases import words
 from store.vocabulary import Role
 
@@ -93,13 +94,15 @@ class Gallery:
         return exact or next((row for row in shown if row.filename.lower() in wanted), None)
 
 
-def show(comment: Row[Any], gallery: Gallery, *, as_text: bool = False) -> Said:
-    """A public comment as HTML. as_text: the plain text even where there is HTML."""
+def show(comment: Row[Any], gallery: Gallery, *, as_text: bool = False, veiled: bool = False) -> Said:
+    """A public comment as HTML. as_text: the plain text even where there is HTML; veiled: that, and without codes."""
     # An agent's quote is our own notice to him: nobody else is to see it.
     is_agent = comment.role == Role.AGENT
     plain = without_tokens(comment.reply if is_agent else comment.reply or comment.text)
     elided = "" if is_agent else without_tokens(comment.elided)
-    html = None if is_agent or not comment.html else without_tokens(comment.html)
+    html = None if is_agent or veiled or not comment.html else without_tokens(comment.html)
+    if veiled:
+        plain, elided = without_codes(plain), without_codes(elided)
     placed: dict[int, None] = {}
     source = html
     if html and comment.elided:

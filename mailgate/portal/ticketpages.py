@@ -19,6 +19,7 @@ from mailgate.decide.facts import News
 from mailgate.errors import NotAllowed
 from mailgate.flows import customer
 from mailgate.flows.involving import Abilities, abilities
+from mailgate.flows.veiling import is_veiled
 from mailgate.portal import uploads
 from mailgate.portal.access import Admitted, admit, check_form
 from mailgate.portal.agentview import agent_desk
@@ -193,6 +194,8 @@ def original(request: Request) -> Response:
 def _html_comment(connection: Connection, admitted: Admitted, request: Request) -> Row[Any]:
     found = tickets.comment(connection, row_id(request))
     if found is None or found.ticket_id != admitted.ticket.id or found.kind != CommentKind.COMMENT or not found.html:
+        raise HTTPException(404)
+    if admitted.grant.agent_id is None and is_veiled(found, admitted.grant.contact_id):
         raise HTTPException(404)
     return found
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 from mailgate.flows.customer import Grant
 from mailgate.flows.formrows import rows
 from mailgate.flows.site import Site
+from mailgate.flows.veiling import carries_code, is_veiled
 from mailgate.log import shorten
 from mailgate.mail.picturesize import HEAD_BYTES, size_of
 from mailgate.portal.entries import Entry, FileLink
@@ -161,13 +162,18 @@ def _comment(
 ) -> Entry:  # fmt: skip
     remark = remarks.get(str(row.id), {})
     as_text = row.id == wish.text_of
-    said: Said = show(row, gallery, as_text=as_text)
+    is_agent = grant.agent_id is not None
+    veiled = not is_agent and is_veiled(row, grant.contact_id)
+    said: Said = show(row, gallery, as_text=as_text, veiled=veiled)
     is_mine = grant.contact_id is not None and row.contact_id == grant.contact_id
+    marks = tuple((kind, detail) for kind, detail in remark.get("marks", ()) if kind in _MARKS)
+    if veiled or (is_agent and carries_code(row)):
+        marks += (("code_hidden" if veiled else "code", ""),)
     return Entry(
         kind=row.kind,
         at=row.created_at,
         id=row.id,
-        author=_author(row, is_mine or grant.agent_id is not None),
+        author=_author(row, is_mine or is_agent),
         is_agent=row.role == Role.AGENT,
         is_mine=is_mine,
         channel="link" if remark.get("proof") == "link" else row.channel,
@@ -179,8 +185,8 @@ def _comment(
         original=said.original,
         pictures=file_links(said.pictures, gallery),
         files=file_links(said.files, gallery, remark.get("contents")),
-        raw=row.raw_sha256 is not None and wish.signed_in and (is_mine or grant.agent_id is not None),
-        marks=tuple((kind, detail) for kind, detail in remark.get("marks", ()) if kind in _MARKS),
+        raw=row.raw_sha256 is not None and wish.signed_in and (is_mine or is_agent),
+        marks=marks,
     )
 
 
