@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from mailgate.authn import domains
 from mailgate.authn.oauth import TokenSource
 from mailgate.authn.resolver import SystemResolver
-from mailgate.authn.sign import Signer, load_signer
+from mailgate.authn.sign import Signer, read_key
 from mailgate.clock import parse_duration
 from mailgate.company import Company, WorkingTime, load_company
 from mailgate.companyfiles import Survey, work_amount
@@ -37,7 +37,7 @@ from mailgate.links.tokens import Mint, load_mint
 from mailgate.mail.addresses import normalise
 from mailgate.mail.limits import MailLimits
 from mailgate.notify.channels import Provider, Providers
-from mailgate.notify.compose import Composer
+from mailgate.notify.compose import Composer, read_templates
 from mailgate.notify.transport import Relay, RelaySettings
 from mailgate.notify.views import CompanyView
 from mailgate.opening import mail_limits, open_blobs, open_database, open_knowledge, support_addresses
@@ -83,12 +83,16 @@ def _edition(company: Company) -> _Edition:
     return _Edition(company, book, {"book": lambda: book} | fields_of(company))
 
 
+#: How many versions are kept for flows that began under them.
+_EDITIONS = 8
+
+
 class BookShelf:
     """The company's rules and workflow in force: `reload` swaps them at once, and keeps the last good ones."""
 
     def __init__(self, load: Callable[[], Company]) -> None:
         self._load = load
-        self._editions = [_edition(load())]  # the newest first; a flow that has begun may still ask for the one before
+        self._editions = [_edition(load())]  # the newest first; a flow that has begun may still ask for earlier ones
         self.error = ""
 
     @property
@@ -104,17 +108,21 @@ class BookShelf:
         """What else was read with a book, as fields of `Site`; nothing for a book that is not from here."""
         return next((one.fields for one in self._editions if one.book is book), {})
 
-    def reload(self) -> None:
-        """Read the files again. Raises ConfigError; the last good ones stay then."""
+    def reload(self, also: Callable[[], object] = lambda: None) -> None:
+        """Read the files again. also: what else must be readable before the new files are in force, all or nothing.
+
+        Raises ConfigError, or what else `also` raises; the last good ones stay then, and `error` says why.
+        """
         try:
             edition = _edition(self._load())
-        except ConfigError as error:
-            self.error = str(error)
-            raise
+            also()
         except OSError as error:
             self.error = f"{error.filename or 'a file'} cannot be read: {error.strerror}"
             raise ConfigError([Mistake(str(error.filename or ""), 0, 0, self.error)]) from error
-        self._editions, self.error = [edition, self._editions[0]], ""
+        except Exception as error:  # a fault of ours keeps the last good ones just as well
+            self.error = str(error) or type(error).__name__
+            raise
+        self._editions, self.error = [edition, *self._editions[: _EDITIONS - 1]], ""
 
 
 def _names_of(company: Company) -> Names:
@@ -357,10 +365,14 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class ToolMaker:
-    """Makes the tools inside a worker process; what travels there is plain values."""
+    """Makes the tools inside a worker process out of what was read from the disk once, and found good.
+
+    A worker that is replaced must not depend on the files of an admin who is just changing them. own: the company's
+    templates, by name. dkim: domain, selector, key as PEM.
+    """
 
     limits: MailLimits
-    keys: Path
+    mint: Mint
     blobs: Path
     nameserver: str
     dns_timeout: float
@@ -368,45 +380,43 @@ class ToolMaker:
     trusted_sealers: tuple[str, ...]
     relays: tuple[Network, ...]
     templates: Path
-    overrides: Path | None
-    dkim: tuple[str, str, Path] | None
-
-    def check_templates(self) -> None:
-        """Raises ConfigError naming every template that does not compile."""
-        Composer(self.templates, Translations.beside(self.templates, self.overrides), self.overrides)
+    translations: Translations
+    own: Mapping[str, str]
+    dkim: tuple[str, str, bytes] | None
 
     def __call__(self) -> Tools:
         domains.warm_up()
         blobs = BlobFolder(self.blobs)
         resolver = SystemResolver(self.nameserver, timeout=self.dns_timeout)
-        reader = Reader(
-            self.limits, load_mint(self.keys), blobs, resolver, self.trusted, self.trusted_sealers, self.relays
-        )
-        translations = Translations.beside(self.templates, self.overrides)
-        composer = Composer(self.templates, translations, self.overrides)
-        signer: Signer | None = load_signer(*self.dkim) if self.dkim else None
+        reader = Reader(self.limits, self.mint, blobs, resolver, self.trusted, self.trusted_sealers, self.relays)
+        composer = Composer(self.templates, self.translations, own=self.own)
+        signer: Signer | None = Signer(*self.dkim) if self.dkim else None
         return Tools(reader, Renderer(composer, blobs, signer))
 
 
 def tool_maker(settings: Settings) -> ToolMaker:
-    """The tools of these settings. Raises ConfigError-like errors for a DKIM key that cannot be used."""
-    if settings.dkim is not None:
-        load_signer(settings.dkim.domain, settings.dkim.selector, settings.dkim.key_file)
-    own_templates = settings.folder / "templates"
+    """The tools of these settings. Raises ConfigError for keys, templates and texts that cannot be used, OSError."""
+    dkim = settings.dkim
+    key = read_key(dkim.domain, dkim.selector, dkim.key_file) if dkim is not None else b""
+    templates, own = data_folder("templates"), settings.folder / "templates"
+    translations = Translations.beside(templates, own)
+    if own.is_dir():
+        Composer(templates, translations, own)  # names every template that does not compile, with its line
     ids = tuple(a.authserv_id for a in settings.imap if a.authserv_id)
     resolver = settings.auth.resolver
     return ToolMaker(
         mail_limits(settings),
-        settings.keys,
+        load_mint(settings.keys),
         Path(settings.blobs_url),
         str(Listen(*resolver)) if resolver else "",
         min(settings.auth.timeout.total_seconds(), 1.0),
         (*settings.auth.trusted, *ids),
         settings.auth.trusted_sealers,
         tuple(map(ipaddress.ip_network, settings.smtp.trusted_peers)) if settings.smtp else (),
-        data_folder("templates"),
-        own_templates if own_templates.is_dir() else None,
-        (settings.dkim.domain, settings.dkim.selector, settings.dkim.key_file) if settings.dkim else None,
+        templates,
+        translations,
+        read_templates(own / "mail"),
+        (dkim.domain, dkim.selector, key) if dkim is not None else None,
     )
 
 

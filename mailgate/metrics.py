@@ -24,6 +24,12 @@ class Metrics:
         self.outbox_age = Gauge(
             "mailgate_outbox_oldest_seconds", "Age of the oldest mail that has not left", registry=self.registry
         )
+        self.database_up = Gauge(
+            "mailgate_database_up", "Whether the database answered this time", registry=self.registry
+        )
+        self.rules_well = Gauge(
+            "mailgate_rules_well", "Whether the rules on disk are those in force", registry=self.registry
+        )
         self.imap_success = Gauge(
             "mailgate_imap_last_success_timestamp", "Last success of a folder", ["account", "folder"],
             registry=self.registry,

@@ -41,10 +41,9 @@ class NodeSlot:
 
 def _node_name(data: Path) -> str:
     path = data / "node.id"
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
+    name = path.read_text().strip() if path.exists() else ""
+    if not name:  # none yet, or killed while it was written
         name = secrets.token_hex(4)
         path.write_text(name + "\n")
         path.chmod(0o600)
-        return name
+    return name

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -193,7 +194,7 @@ def _read(text: str, file: str, max_aliases: int, max_nodes: int) -> Document:
     try:
         if "*" in text:
             _refuse_aliases(text, max_aliases)
-        node = _yaml().compose(StringIO(text))
+        node = _yaml(max_nodes).compose(StringIO(text))
         data = {} if node is None else reader.read(node, ())
     except _TooMuch as error:
         raise ConfigError([Mistake(file, *error.place, error.reason)]) from None
@@ -209,9 +210,33 @@ def _read(text: str, file: str, max_aliases: int, max_nodes: int) -> Document:
     return reader.document
 
 
-def _yaml() -> YAML:
+class _Bounded(Composer):
+    """Composes as the library does, and stops where a file nests too deeply or holds too much.
+
+    Without it, 1 MiB of brackets takes minutes before anything can be refused.
+    """
+
+    _depth = _count = 0
+    max_nodes = MAX_NODES
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """One node with what is in it. Raises _TooMuch."""
+        self._depth, self._count = self._depth + 1, self._count + 1
+        if self._depth > MAX_DEPTH + 1 or self._count > 2 * self.max_nodes:
+            mark = self.parser.peek_event().start_mark
+            deep = self._depth > MAX_DEPTH + 1
+            reason = f"nested deeper than {MAX_DEPTH} levels" if deep else f"more than {self.max_nodes} values"
+            raise _TooMuch((mark.line + 1, mark.column + 1), reason + ("" if deep else " in one file"))
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def _yaml(max_nodes: int = MAX_NODES) -> YAML:
     yaml = YAML(typ="safe", pure=True)
     yaml.version = None
+    kind: Any = type("_Composer", (_Bounded,), {"max_nodes": max_nodes})
+    yaml.Composer = kind
     return yaml
 
 

@@ -136,8 +136,8 @@ def _signed_names(present: list[bytes]) -> list[bytes]:
     return [name for name in OVERSIGNED for _ in range(present.count(name) + 1)]
 
 
-def load_signer(domain: str, selector: str, key_file: Path) -> Signer:
-    """A Signer with the key in a file that only its owner can read.
+def read_key(domain: str, selector: str, key_file: Path) -> bytes:
+    """The key in a file that only its owner can read, as PEM, good for a Signer of that domain and selector.
 
     Raises KeyUnusable with one sentence for a missing file, a mode with any right for group or others, or no key in it.
     """
@@ -150,9 +150,15 @@ def load_signer(domain: str, selector: str, key_file: Path) -> Signer:
     if mode & 0o077:
         raise KeyUnusable(f"The DKIM key {key_file} is open to others (mode {mode:03o}); run: chmod 600 {key_file}")
     try:
-        return Signer(domain, selector, key_pem)
+        Signer(domain, selector, key_pem)
     except KeyUnusable as error:
         raise KeyUnusable(f"The DKIM key {key_file} is not usable: {error}") from error
+    return key_pem
+
+
+def load_signer(domain: str, selector: str, key_file: Path) -> Signer:
+    """A Signer with the key in such a file. Raises KeyUnusable, as `read_key`."""
+    return Signer(domain, selector, read_key(domain, selector, key_file))
 
 
 def generate_key(kind: KeyKind) -> tuple[bytes, str]:

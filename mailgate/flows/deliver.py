@@ -113,7 +113,7 @@ def _job(connection: Connection, site: Site, row: Row[Any], now: datetime, told:
     except SQLAlchemyError:  # of the database, not of the row
         raise
     except Exception as error:
-        _LOG.error("mail not rendered", outbox_id=row.id, error=f"{type(error).__name__}: {error}")
+        _LOG.error("mail not rendered", outbox_id=row.id, error=type(error).__name__)
         return error
 
 
@@ -127,7 +127,7 @@ def _render(
         try:
             made[row_id] = future.result()
         except Exception as error:  # one template's fault must not stop the other mails
-            _LOG.error("mail not rendered", outbox_id=row_id, error=f"{type(error).__name__}: {error}")
+            _LOG.error("mail not rendered", outbox_id=row_id, error=type(error).__name__)
             broken[row_id] = error
     return made, broken
 

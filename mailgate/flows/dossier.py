@@ -70,7 +70,10 @@ def _data(connection: Connection, contact: int | None, addresses: list[str]) -> 
         func.lower(c.author_address).in_(addresses), c.contact_id == (contact or 0),
         c.ticket_id.in_(own) & (c.kind == CommentKind.COMMENT),
     )  # fmt: skip
-    comments = [row["id"] for row in of("comments", COMMENT, said)]
+    for row in of("comments", COMMENT, said):
+        if row["role"] == Role.AGENT:  # as it was sent: beneath it he quotes what he was told, notes among it
+            row |= {"text": row["reply"], "elided": "", "html": None}
+    comments = [row["id"] for row in found["comments"]]
     of("files", ATTACHMENT, ATTACHMENT.c.comment_id.in_(comments))
     of("mails", JOURNAL, or_(func.lower(j.author).in_(addresses), func.lower(j.mail_from).in_(addresses)))
     of("mails_to_them", OUTBOX, func.lower(o.recipient).in_(addresses), o.recipient_role == Role.CUSTOMER)

@@ -225,7 +225,7 @@ def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, e
             connection, mail.id, owner, site.clock(), outcome=str(Outcome.HELD), reason=str(reason),
             detail=detail, attempts=attempts,
         )  # fmt: skip
-        _LOG.error("mail held", journal_id=mail.id, reason=str(reason), detail=detail)
+        _LOG.error("mail held", journal_id=mail.id, reason=str(reason), error=type(error).__name__)
         return Settled(mail.id, Outcome.HELD)
     next_attempt_at: datetime = site.clock() + _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
     journal.failed(connection, mail.id, owner, attempts, next_attempt_at, detail)

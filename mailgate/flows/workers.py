@@ -14,6 +14,7 @@ import queue
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _LOG = log.get("workers")
 #: Jobs handed over at once: the pipe's round trip is paid once for several small mails.
 _CHUNK = 8
 _CHUNK_BYTES = 1 * MIB
+_START_SECONDS = 60.0
+_LOOK_SECONDS, _LAST_SECONDS = 0.5, 3.0
+_PAUSE_SECONDS = 1.0
 
 
 class WorkerKilled(MailgateError):
@@ -79,6 +83,7 @@ class Workers:
         self._make = make_toolbox
         self._memory = memory_bytes
         self._generation = 0
+        self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._lead, name=f"worker-{n}", daemon=True) for n in range(max(1, count))
         ]
@@ -91,19 +96,21 @@ class Workers:
         self._jobs.put((job, future))
         return future
 
-    def renew(self) -> None:
-        """Replace each process before its next job, so that it reads its templates and keys again."""
+    def renew(self, make_toolbox: ToolboxMaker) -> None:
+        """Replace each process before its next job by one with other tools."""
+        self._make = make_toolbox
         self._generation += 1
 
     def stop(self) -> None:
         """End the processes when the jobs handed in are done."""
+        self._stopping.set()
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join(timeout=30)
 
     def _lead(self) -> None:
-        process, generation = _Process(self._make, self._memory), self._generation
+        generation, process = self._generation, _Process(self._make, self._memory)
         try:
             while True:
                 first = self._jobs.get()
@@ -114,7 +121,7 @@ class Workers:
                 jobs = [item for item in batch if item is not None]
                 if generation != self._generation:
                     process.end()
-                    process, generation = _Process(self._make, self._memory), self._generation
+                    generation, process = self._generation, _Process(self._make, self._memory)
                 process = self._run(process, jobs)
                 if stopping:
                     return
@@ -142,10 +149,12 @@ class Workers:
         left = list(jobs)
         fresh = False
         while left:
+            if not process.starts(self._stopping):
+                process = self._begin_again(process)
             try:
                 process.send([job.call for job, _ in left])
             except OSError:
-                if not fresh:  # it died while it had nothing to do, or before it had begun: no job's fault
+                if not fresh:  # it died while it had nothing to do: no job's fault
                     process.end()
                     process, fresh = _Process(self._make, self._memory), True
                     continue
@@ -166,6 +175,20 @@ class Workers:
                     _LOG.warning("worker replaced", why=str(fault), method=job.method, size_bytes=job.size_bytes)
                     future.set_exception(fault)
                 process, fresh = _Process(self._make, self._memory), False
+        return process
+
+    def _begin_again(self, process: _Process) -> _Process:
+        """Another process in place of one that could not even begin: no job's fault, so the jobs wait for it.
+
+        Once the program stops, the process is given back as it is and its jobs fail.
+        """
+        while not self._stopping.is_set():
+            _LOG.error("worker does not start, trying again")
+            process.end()
+            self._stopping.wait(_PAUSE_SECONDS)
+            process = _Process(self._make, self._memory)
+            if process.starts(self._stopping):
+                break
         return process
 
 
@@ -195,13 +218,20 @@ class _Process:
         theirs.close()
         self._ready = False
 
+    def starts(self, stopping: threading.Event) -> bool:
+        """Whether it has its tools; waits a minute for them, and once the program stops a few seconds more."""
+        end = time.monotonic() + _START_SECONDS
+        with contextlib.suppress(EOFError, OSError):
+            while not self._ready and time.monotonic() < end:
+                if stopping.is_set():
+                    end = min(end, time.monotonic() + _LAST_SECONDS)
+                    self._ready = self._pipe.poll(_LAST_SECONDS) and bool(self._pipe.recv())
+                else:
+                    self._ready = self._pipe.poll(_LOOK_SECONDS) and bool(self._pipe.recv())
+        return self._ready
+
     def send(self, calls: list[_Call]) -> None:
-        """Hand over calls. Raises OSError (or TimeoutError, which is one) when the process is gone or never came."""
-        if not self._ready:
-            if not self._pipe.poll(60):
-                raise TimeoutError
-            self._pipe.recv()
-            self._ready = True
+        """Hand over calls. Raises OSError when the process is gone."""
         self._pipe.send(calls)
 
     def receive(self, seconds: float) -> tuple[bool, Any]:

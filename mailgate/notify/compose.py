@@ -12,14 +12,22 @@ Sources: RFC 5322 §3.6, RFC 3834 §5, RFC 2369 §3.2, RFC 8058 §3.1, RFC 2557 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    ChoiceLoader,
+    DictLoader,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -102,19 +110,26 @@ _VIEWS = frozenset(
 
 class Composer:
     """Renders notices. templates_folder holds `mail/`; override_folder, a company's own, may hold `mail/` too.
+    own: the company's templates in hand, by name, in place of that folder.
 
     Templates are compiled here, once; a new Composer reads them again. Raises ConfigError naming every template of
     ours or of the company that does not compile.
     """
 
-    def __init__(self, templates_folder: Path, translations: Translations, override_folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        templates_folder: Path,
+        translations: Translations,
+        override_folder: Path | None = None,
+        own: Mapping[str, str] | None = None,
+    ) -> None:
         self._translations = translations
         shipped = templates_folder / "mail"
         folders = [override_folder / "mail", shipped] if override_folder else [shipped]
         self._shipped = _environment([shipped])
-        self._environment = _environment(folders) if override_folder else self._shipped
+        self._environment = _environment(folders, own or {}) if override_folder or own else self._shipped
         self._log = log.get("compose")
-        _compile_all(folders, self._environment)
+        _compile_all(folders, own or {}, self._environment)
 
     def render(self, view: NoticeView, head: Head) -> bytes:
         """The complete mail, CRLF, ready for DKIM and the relay.
@@ -214,10 +229,17 @@ class _Ours:
         return self.call(*args, **kwargs)
 
 
-def _environment(folders: list[Path]) -> ImmutableSandboxedEnvironment:
+def read_templates(folder: Path) -> dict[str, str]:
+    """The templates of a company's own folder, by name; none where there is no such folder. Raises OSError."""
+    found = {path.name: path for path in sorted(folder.glob("*.*")) if path.suffix in _FACES}
+    return {name: path.read_text(encoding="utf-8") for name, path in found.items()}
+
+
+def _environment(folders: list[Path], own: Mapping[str, str] = {}) -> ImmutableSandboxedEnvironment:
     environment = _Sandbox(
         loader=ChoiceLoader(
             [
+                DictLoader(own),
                 *(FileSystemLoader(folder) for folder in folders),
                 PrefixLoader({"shipped": FileSystemLoader(folders[-1])}),
             ]
@@ -241,10 +263,11 @@ def _environment(folders: list[Path]) -> ImmutableSandboxedEnvironment:
     return environment
 
 
-def _compile_all(folders: list[Path], environment: ImmutableSandboxedEnvironment) -> None:
+def _compile_all(folders: list[Path], own: Mapping[str, str], environment: ImmutableSandboxedEnvironment) -> None:
     """Compile every template now, so that a mistake is known at start and the first mail is as fast as the next."""
     mistakes = []
-    for name in sorted({path.name for folder in folders for path in folder.glob("*.*") if path.suffix in _FACES}):
+    there = {path.name for folder in folders for path in folder.glob("*.*") if path.suffix in _FACES}
+    for name in sorted(there | own.keys()):
         try:
             environment.get_template(name)
         except TemplateSyntaxError as error:

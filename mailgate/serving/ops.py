@@ -1,15 +1,16 @@
 """/healthz (the process lives), /readyz (it can do its work), /metrics: for supervisors, on a port of their own.
 
 No secrets, no addresses. `readyz` names what does not work: the database, the disk, a mailbox. What a person should
-look at while mail is served all the same is among its `warnings`: no audit for too long (the dead man's alarm).
+look at while mail is served all the same is among its `warnings`: what waits too long, no audit (the dead man's alarm).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -23,6 +24,9 @@ from mailgate.metrics import Metrics
 from mailgate.serving.audits import is_overdue
 from store import audits, journal, outbox, timers
 from store.errors import StoreError
+
+#: From when on what waits is worth a look; agents are told of a mail that does not leave after four hours.
+_SLOW = {"journal": timedelta(minutes=5), "outbox": timedelta(hours=1), "timer": timedelta(minutes=15)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,27 @@ def find_warnings(watched: Watched) -> list[str]:
             if is_overdue(watched.house, connection):
                 last = audits.newest(connection)
                 warnings.append(f"no audit since {last.at:%Y-%m-%d %H:%M} UTC" if last else "no audit was ever done")
+            warnings += _delays(connection, watched.house.site.clock())
     except StoreError:
         return warnings
     return warnings
 
 
+def _delays(connection: Connection, now: datetime) -> list[str]:
+    """What waits for longer than it should."""
+    ages = {
+        "journal": ("a mail has waited to be read", journal.oldest_pending(connection)),
+        "outbox": ("a mail has waited to leave", outbox.oldest_waiting(connection)),
+        "timer": ("a timer has been due", timers.oldest_due(connection, now)),
+    }
+    slow = {what: (said, _age(now, at)) for what, (said, at) in ages.items()}
+    return [f"{said} for {s / 60:.0f} minutes" for what, (said, s) in slow.items() if s > _SLOW[what].total_seconds()]
+
+
 def measure(watched: Watched) -> None:
-    """Look up the gauges."""
+    """Look up the gauges; `mailgate_database_up` 0 says that those of the database are not of now."""
     metrics, now = watched.metrics, watched.house.site.clock()
+    metrics.rules_well.set(not watched.house.shelf.error)
     metrics.free_disk.set(watched.disk.free_bytes())
     _measure_mailboxes(watched, now)
     try:
@@ -114,7 +131,9 @@ def measure(watched: Watched) -> None:
             metrics.journal_age.set(_age(now, journal.oldest_pending(connection)))
             metrics.outbox_age.set(_age(now, outbox.oldest_waiting(connection)))
     except StoreError:
+        metrics.database_up.set(0)
         return
+    metrics.database_up.set(1)
 
 
 def _measure_mailboxes(watched: Watched, now: datetime) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from mailgate import descriptors, log
 from mailgate.allocator import keep_freed_memory
-from mailgate.app import House, open_hooks, open_house, open_providers, open_relay, tool_maker
+from mailgate.app import House, ToolMaker, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.authn.oauth import TokenSource
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, knowledge, tidying, timers
@@ -72,6 +72,7 @@ class Options:
 def run(settings: Settings, options: Options) -> None:
     """Serve until SIGTERM or SIGINT. Raises MailgateError for what keeps it from starting."""
     os.umask(0o077)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload that comes before there is anything to reload
     keep_freed_memory()
     descriptors.take_all()
     try:
@@ -109,6 +110,8 @@ class Node:
         self._web: list[WebServer] = []
         self._bound: dict[str, str] = {}
         self._started = False
+        self._reloading: asyncio.Task[None] | None = None
+        self._reload_again = False
         self._workers: Workers | None = None
         self._receive: ReceiveLoop | None = None
         self._deliver: DeliverLoop | None = None
@@ -378,16 +381,31 @@ class Node:
             self._deliver.nudge()
 
     def _reload(self) -> None:
-        """Rules, workflow and templates are read again; where they have mistakes, the last good ones stay."""
+        """Rules, workflow and templates are read again, beside the loop; what comes meanwhile becomes one more."""
+        if self._reloading is not None and not self._reloading.done():
+            self._reload_again = True
+            return
+        self._reloading = asyncio.get_running_loop().create_task(self._reload_all())
+
+    async def _reload_all(self) -> None:
+        self._reload_again = True
+        while self._reload_again:
+            self._reload_again = False
+            await asyncio.to_thread(self._read_again)
+
+    def _read_again(self) -> None:
+        """All or nothing: where anything has mistakes, the last good ones stay."""
+        makers: list[ToolMaker] = []
         try:
-            maker = tool_maker(self._settings)
-            maker.check_templates()
-            self._house.shelf.reload()
+            self._house.shelf.reload(also=lambda: makers.append(tool_maker(self._settings)))
         except MailgateError as error:
             _LOG.error("mistakes in the new files, the last good ones stay", mistakes=str(error))
             return
+        except Exception:
+            _LOG.exception("the new files cannot be read, the last good ones stay")
+            return
         if self._workers is not None:
-            self._workers.renew()
+            self._workers.renew(makers[0])
         _LOG.info("rules, workflow and templates read again")
 
 
