@@ -76,7 +76,7 @@ def write_configuration(folder: Path, preset: str, data: Path = Path("data")) ->
     if data != Path("data"):
         text = text.replace("\ndata: ./data ", f"\ndata: {json.dumps(str(data), ensure_ascii=False)} ")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create(target, text)
     except FileExistsError:
         raise DataError(f"{target} exists already and is left as it is") from None
@@ -98,7 +98,7 @@ def write_articles(folder: Path) -> list[Path]:
     try:
         for file in sorted(source.rglob("*.md")):
             copy = target / file.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create(copy, file.read_text(encoding="utf-8"))
             made.append(copy)
     except OSError as error:

@@ -22,6 +22,7 @@ from mailgate.yamltypes import (
     OptionalPath,
     OrOne,
     RequiredPath,
+    Secret,
     Section,
     Text,
     Words,
@@ -114,9 +115,9 @@ class Oauth(Section):
 
     token_url: Text
     client_id: Text
-    client_secret: SecretStr = SecretStr("")
+    client_secret: Secret = SecretStr("")
     client_secret_file: OptionalPath = None
-    refresh_token: SecretStr = SecretStr("")
+    refresh_token: Secret = SecretStr("")
     refresh_token_file: OptionalPath = None
     scope: str = ""
 
@@ -169,7 +170,7 @@ class ImapAccount(Section):
     port: Port = 993
     tls: Tls = "tls"
     user: Text
-    password: SecretStr = SecretStr("")
+    password: Secret = SecretStr("")
     password_file: OptionalPath = None
     xoauth2_command: str = ""
     oauth: Oauth | None = None
@@ -208,7 +209,7 @@ class Relay(Section):
     port: Port = 25
     tls: Tls = "none"
     user: str = ""
-    password: SecretStr = SecretStr("")
+    password: Secret = SecretStr("")
     password_file: OptionalPath = None
     xoauth2_command: str = ""
     oauth: Oauth | None = None
@@ -316,7 +317,7 @@ class WebhookEntry(Section):
 
     name: Key
     url: Annotated[str, AfterValidator(_hook_url)]
-    secret: SecretStr = SecretStr("")
+    secret: Secret = SecretStr("")
     secret_file: OptionalPath = None
 
     @model_validator(mode="after")

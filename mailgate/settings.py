@@ -52,6 +52,7 @@ from mailgate.yamltypes import (
     RequiredPath,
     Section,
     is_loopback,
+    is_variable,
 )
 
 
@@ -231,7 +232,7 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[
         document = yamlfile.load(path)
     except ConfigError as error:
         return None, error.mistakes
-    context = {"folder": path.parent, "test": environ.get("MAILGATE_TEST") == "1"}
+    context = {"folder": path.parent, "test": environ.get("MAILGATE_TEST") == "1", "environ": environ}
     settings, mistakes = yamlfile.validate(document, Settings, context)
     if settings is None:
         return None, mistakes
@@ -357,7 +358,8 @@ def _passwords(data: Any, location: yamlfile.Location = ()) -> list[yamlfile.Loc
     if isinstance(data, dict):
         found = [p for key, value in data.items() for p in _passwords(value, (*location, key))]
         own = ("password", "client_secret", "refresh_token")
-        return found + [(*location, key) for key in own if isinstance(data.get(key), str) and data[key]]
+        written = (key for key in own if isinstance(data.get(key), str) and not is_variable(data[key]))
+        return found + [(*location, key) for key in written if data[key]]
     if isinstance(data, list):
         return [p for index, value in enumerate(data) for p in _passwords(value, (*location, index))]
     return []

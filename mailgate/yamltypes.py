@@ -21,6 +21,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainValidator,
+    SecretStr,
     ValidationInfo,
     WithJsonSchema,
 )
@@ -195,6 +196,28 @@ def _located_path(value: object, info: ValidationInfo) -> Path:
     if found is None:
         raise ValueError("a path is needed here")
     return found
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def is_variable(value: object) -> bool:
+    """Whether a secret is not written here but `${NAME}` of the environment."""
+    return isinstance(value, str) and _VARIABLE.fullmatch(value) is not None
+
+
+def _from_environment(value: object, info: ValidationInfo) -> object:
+    """`${NAME}`, and nothing beside it, is what the environment holds under that name."""
+    if not isinstance(value, str) or not is_variable(value):
+        return value
+    name = value[2:-1]
+    found = (info.context or {}).get("environ", {}).get(name)
+    if not found:
+        raise ValueError(f"the environment has no {name}")
+    return found
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_from_environment)]
 
 
 RequiredPath = Annotated[Path, PlainValidator(_located_path), _PATH_SCHEMA]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,7 @@ def copy_in_force(
             raise DataError(f"there is no file {name}.yaml{did_you_mean(name, FILES)}; there are {', '.join(FILES)}")
         if (folder / f"{name}.yaml").exists():
             raise DataError(f"{folder / f'{name}.yaml'} is there already")
+    os.umask(os.umask(0o077) | 0o022)  # whoever could write into it could give the gateway orders
     folder.mkdir(parents=True, exist_ok=True)
     for name in wanted:
         places = (settings.folder / f"{name}.yaml", preset_folder(settings.preset) / f"{name}.yaml")

@@ -73,7 +73,7 @@ def test_broken_files_a_hundred_times_under_load(gateway: Callable[..., Gateway]
             if number % 25 == 10:  # whoever takes its place must not need what is on the disk now
                 for worker in workers_of(running.pid):
                     os.kill(worker, signal.SIGKILL)
-            time.sleep(0.1)
+            time.sleep(0.25)
         wait_until(lambda: "last good ones are in force" in running.ops("/readyz")[1], 20, "degraded health")
         assert running.ops("/readyz")[0] == 503
         assert running.ops("/healthz")[0] == 200

@@ -239,6 +239,20 @@ def test_unwise_things_are_said_but_run(tmp_path: Path) -> None:
     assert any("others can read" in m.reason and m.line == 1 for m in found)
 
 
+def test_a_secret_out_of_the_environment(tmp_path: Path) -> None:
+    text = "relay: {user: u, password: '${RELAY_PASSWORD}'}"
+    (tmp_path / "mailgate.yaml").write_text(text, encoding="utf-8")
+    settings, found = read_settings(tmp_path / "mailgate.yaml", {"RELAY_PASSWORD": "s3cret"})
+    assert settings is not None
+    assert settings.relay.password.get_secret_value() == "s3cret"
+    assert not any("others can read" in m.reason for m in found)
+    settings, found = read_settings(tmp_path / "mailgate.yaml", {})
+    assert settings is None
+    assert [(m.line, m.column, m.reason) for m in found] == [
+        (1, 28, "`relay.password`: the environment has no RELAY_PASSWORD")
+    ]
+
+
 def test_a_secret_by_value_or_by_file(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("s3cret\n")
     relay = loaded(tmp_path, "relay: {user: u, password_file: pw}").relay
