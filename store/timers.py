@@ -41,6 +41,12 @@ def claim_due(connection: Connection, owner: str, now: datetime, lease: timedelt
     return list(connection.execute(select(TIMER).where(TIMER.c.id.in_(ids)).order_by(TIMER.c.due_at)))
 
 
+def armed(connection: Connection, ticket_id: int) -> list[Row[Any]]:
+    """The armed timers of a ticket, soonest first."""
+    wanted = select(TIMER).where(TIMER.c.ticket_id == ticket_id, TIMER.c.state == TimerState.ARMED)
+    return list(connection.execute(wanted.order_by(TIMER.c.due_at, TIMER.c.id)))
+
+
 def oldest_due(connection: Connection, now: datetime) -> datetime | None:
     """Since when the timer that waits longest should have fired; None when nothing is late."""
     wanted = select(func.min(TIMER.c.due_at)).where(TIMER.c.state == TimerState.ARMED, TIMER.c.due_at <= now)
