@@ -13,7 +13,7 @@ from store.claims import claim as claim_rows
 from store.errors import LostLease
 from store.query import Query
 from store.tables import OUTBOX
-from store.vocabulary import Notice, OutboxState
+from store.vocabulary import Notice, OutboxState, Role
 
 _OPEN = (OutboxState.WAITING, OutboxState.SENDING)
 _SENT = (
@@ -35,12 +35,24 @@ def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def claim(
-    connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int, but: Collection[int] = ()
-) -> list[Row[Any]]:  # fmt: skip
-    """Claim the mails that are due, the longest waiting first. but: those that the caller still has in hand."""
-    due = and_(OUTBOX.c.state.in_(_OPEN), OUTBOX.c.next_attempt_at <= now)
+    connection: Connection,
+    state: OutboxState,
+    owner: str,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    but: Collection[int] = (),
+    not_to: Collection[str] = (),
+) -> list[Row[Any]]:
+    """Claim the mails of one state that are due, the longest waiting first.
+
+    but: those that the caller still has in hand. not_to: addresses that he wants none for.
+    """
+    due = and_(OUTBOX.c.state == state, OUTBOX.c.next_attempt_at <= now)
     if but:
         due = and_(due, OUTBOX.c.id.not_in(sorted(but)))
+    if not_to:
+        due = and_(due, OUTBOX.c.recipient.not_in(sorted(not_to)))
     ids = claim_rows(connection, OUTBOX, due, [OUTBOX.c.next_attempt_at, OUTBOX.c.id], owner, now, now + lease, limit)
     if not ids:
         return []
@@ -80,6 +92,12 @@ def accepted(connection: Connection, row_id: int, owner: str, lost: Callable[[],
     fast.change(
         connection, OUTBOX, changes, {"id": row_id, "lease_owner": owner}, lambda rows: None if rows else lost()
     )
+
+
+def give_back(connection: Connection, row_ids: Collection[int], owner: str) -> None:
+    """End this owner's lease of mails that he did not begin with."""
+    ours = and_(OUTBOX.c.id.in_(sorted(row_ids)), OUTBOX.c.lease_owner == owner)
+    connection.execute(update(OUTBOX).where(ours).values(lease_owner=None, lease_until=None))
 
 
 def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
@@ -137,6 +155,32 @@ def waiting(connection: Connection, limit: int = 200) -> list[Row[Any]]:
         .limit(limit)
     )
     return list(connection.execute(query))
+
+
+def late(connection: Connection, before: datetime, limit: int = 1000) -> list[Row[Any]]:
+    """Mails to customers about tickets that were tried and have been on their way since before then, oldest first."""
+    c = OUTBOX.c
+    query = (
+        select(OUTBOX)
+        .where(
+            c.state.in_(_OPEN),
+            c.attempts > 0,
+            func.coalesce(c.first_try_at, c.created_at) <= before,
+            c.recipient_role == Role.CUSTOMER,
+            c.channel == "mail",
+            c.ticket_id.is_not(None),
+        )
+        .order_by(c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def left_since(connection: Connection, since: datetime) -> bool:
+    """Whether the relay took any mail since then."""
+    c = OUTBOX.c
+    taken = select(c.id).where(c.state == OutboxState.ACCEPTED, c.settled_at >= since, c.channel == "mail").limit(1)
+    return connection.execute(taken).first() is not None
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:

@@ -125,11 +125,15 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReturnedFacts:
-    """The mail of ours that a delivery report is about. returned: a report about it came before."""
+    """The mail of ours that a delivery report is about. returned: a report about it came before.
+
+    by_return_path: it came to the envelope sender of that mail, where a report belongs.
+    """
 
     outbox_id: int
     recipient: str
     returned: bool
+    by_return_path: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ class _Stage:
         self._moments.append(Moment(day, self._local(self._now), who, said, ticket.status, label, sent))
 
     def _leaves(self) -> Iterator[Sent]:
-        mails = deliver.claim(self._site, _OWNER, 100, self._render)
+        mails = deliver.claim(self._site, _OWNER, deliver.Room(), self._render)
         deliver.settle(self._site, _OWNER, [Tried(mail, _KEPT) for mail in mails])
         with self._site.writer.database.read() as connection:
             rows = {mail.id: outbox.by_id(connection, mail.id) for mail in mails}

@@ -63,22 +63,40 @@ class Tried:
     result: DeliveryResult
 
 
-def claim(
-    site: Site, owner: str, limit: int, submit: Callable[[Job], Future[Any]], in_hand: Collection[int] = ()
-) -> list[Outgoing]:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a caller takes. first: mails that were never rendered; later: those that were; so many at most of each.
+
+    in_hand: what he is still sending: a clock that jumps ahead ends its lease early, and it must not leave twice for
+    that. crowded: addresses that no mails are wanted for now.
+    """
+
+    first: int = 100
+    later: int = 100
+    in_hand: Collection[int] = ()
+    crowded: Collection[str] = ()
+
+
+def claim(site: Site, owner: str, room: Room, submit: Callable[[Job], Future[Any]]) -> list[Outgoing]:
     """Claim mails that are due, render those tried for the first time, and keep their bytes before anything leaves.
 
-    submit: hands a rendering to a worker. A mail that cannot be rendered is counted as a failed try. in_hand: what the
-    caller is still sending: a clock that jumps ahead ends its lease early, and it must not leave twice for that.
+    submit: hands a rendering to a worker. A mail that cannot be rendered is counted as a failed try.
     """
     now = site.clock()
 
     def work(connection: Connection) -> tuple[list[Row[Any]], dict[int, RenderJob | Exception]]:
-        rows = outbox.claim(connection, owner, now, LEASE, limit, in_hand)
+        rows = [
+            row
+            for state, limit in ((OutboxState.WAITING, room.first), (OutboxState.SENDING, room.later))
+            if limit > 0
+            for row in outbox.claim(connection, state, owner, now, LEASE, limit, room.in_hand, room.crowded)
+        ]
         fresh = [row for row in rows if row.rendered_sha256 is None]
         told = told_by(connection, fresh)
         return rows, {row.id: _job(connection, site, row, now, told) for row in fresh}
 
+    if room.first <= 0 and room.later <= 0:
+        return []
     rows, jobs = site.writer.call(work)
     if not rows:
         return []
@@ -145,27 +163,38 @@ def _could_not_render(site: Site, owner: str, row: Row[Any], error: Exception) -
     except GiveUp:
         values = {"state": str(OutboxState.FAILED), "settled_at": now}
     answer = f"could not be rendered: {type(error).__name__}: {error}"[:500]
-    site.writer.call(
-        lambda connection: outbox.settle(connection, row.id, owner, attempts=attempts, answer=answer, **values)
-    )
-
-
-def settle(site: Site, owner: str, tried: Sequence[Tried]) -> None:
-    """Write what became of these tries, in one transaction."""
 
     def work(connection: Connection) -> None:
-        for one in tried:
-            _settle(connection, site, owner, one)
+        ours = outbox.settle(connection, row.id, owner, attempts=attempts, answer=answer, **values)
+        if ours and values["state"] == OutboxState.FAILED:
+            _tell_failure(connection, site, row.id, answer)
 
     site.writer.call(work)
+
+
+def give_back(site: Site, owner: str, row_ids: Collection[int]) -> None:
+    """End the lease of mails that were claimed and not begun: they are due as before."""
+    site.writer.call(lambda connection: outbox.give_back(connection, row_ids, owner))
+
+
+def settle(site: Site, owner: str, tried: Sequence[Tried]) -> list[datetime]:
+    """Write what became of these tries, in one transaction; when those that were deferred may go again."""
+
+    def work(connection: Connection) -> list[datetime]:
+        again = [_settle(connection, site, owner, one) for one in tried]
+        return [at for at in again if at is not None]
+
+    times = site.writer.call(work)
     for one in tried:
         if one.result.state == "accepted" and one.mail.rendered.content is None:
             site.blobs.delete(one.mail.rendered.sha256)  # a crash before this leaves it to the sweep
+    return times
 
 
-def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> None:
+def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> datetime | None:
     mail, result, now = tried.mail, tried.result, site.clock()
     attempts = mail.attempts + 1
+    again: datetime | None = None
     answer = f"{result.code} {result.enhanced} {result.text}".strip()[:500]
     values: dict[str, Any] = {"attempts": attempts, "answer": answer}
     if result.state == "accepted":
@@ -184,10 +213,11 @@ def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> Non
         outbox.accepted(connection, mail.id, owner, lambda: _taken_over(mail), **values)
     elif not outbox.settle(connection, mail.id, owner, **values):
         _taken_over(mail)
-        return
+        return None
     _LOG.info("mail tried", outbox_id=mail.id, state=values["state"], code=result.code, attempts=attempts)
     if values["state"] == OutboxState.FAILED:
         _tell_failure(connection, site, mail.id, values["answer"])
+    return again
 
 
 def _taken_over(mail: Outgoing) -> None:
@@ -203,7 +233,7 @@ def _tell_failure(connection: Connection, site: Site, outbox_id: int, answer: st
     data = {"notice": row.notice, "recipient": row.recipient, "answer": answer}
     if row.channel != "mail":
         data["channel"] = row.channel
-    tickets.add_event(connection, [_event(site, row.ticket_id, now, "delivery_failed", data)])
+    tickets.add_event(connection, [event_of(site, row.ticket_id, now, "delivery_failed", data)])
     if row.recipient_role != Role.CUSTOMER or row.channel != "mail":  # the mail beside it says what a message said
         return
     status = best_status("", answer, "")
@@ -211,15 +241,21 @@ def _tell_failure(connection: Connection, site: Site, outbox_id: int, answer: st
     until = count_failure(connection, row.recipient, reason, status, now)
     if until is not None:
         rest = {"address": row.recipient, "until": until.isoformat(), "reason": reason}
-        tickets.add_event(connection, [_event(site, row.ticket_id, now, "address_suppressed", rest)])
+        tickets.add_event(connection, [event_of(site, row.ticket_id, now, "address_suppressed", rest)])
     (ticket,) = tickets.by_ids(connection, [row.ticket_id])
-    agents = people.agents(connection)
-    told = [a for a in agents if a.id == ticket.agent_id] or [a for a in agents if ticket.department in a.departments]
-    rows = [failure_notice(site, ticket, agent, row, answer, now, until) for agent in told]
+    rows = [failure_notice(site, ticket, agent, row, answer, now, until) for agent in agents_of(connection, ticket)]
     outbox.enqueue(connection, rows)
 
 
-def _event(site: Site, ticket_id: int, now: datetime, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+def agents_of(connection: Connection, ticket: Row[Any]) -> list[Row[Any]]:
+    """Who is told of what goes wrong with a ticket's mails: its agent, else those of its department."""
+    agents = people.agents(connection)
+    own = [agent for agent in agents if agent.id == ticket.agent_id]
+    return own or [agent for agent in agents if ticket.department in agent.departments]
+
+
+def event_of(site: Site, ticket_id: int, now: datetime, kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    """The row of an event that nobody did."""
     return {
         "id": site.ids.new(), "ticket_id": ticket_id, "at": now, "kind": kind, "role": str(Role.SYSTEM), "actor": "",
         "data": data, "journal_id": None,
@@ -234,8 +270,9 @@ def failure_notice(
     answer: str,
     now: datetime,
     rests_until: datetime | None = None,
+    reason: str = "",
 ) -> dict[str, Any]:
-    """The outbox row that tells an agent of a mail that could not be delivered."""
+    """The outbox row that tells an agent of a mail that could not be delivered. reason: `late` if it is still tried."""
     row_id = site.ids.new()
     own = site.own(ticket.address)
     identity = ReplyIdentity(ticket.number, agent.id, Role.AGENT, ticket.version, Notice.DELIVERY_FAILED)
@@ -261,6 +298,7 @@ def failure_notice(
         "references": [f"{ticket.key.lower()}.{ticket.id:x}.conversation@{site.host}"],
         "problem": f"{failed.recipient}: {answer}",
         "rests_until": rests_until.isoformat() if rests_until else None,
+        "reason": reason,
     }
     return {
         "id": row_id,

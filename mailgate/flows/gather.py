@@ -95,7 +95,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         may_answer=reading.screening.may_answer,
         fine_kind=reading.screening.fine,
         counts=reading.screening.counts,
-        returned=_returned(connection, reading, bounce_identity, site) if bounce_identity is not None else None,
+        returned=_returned(connection, reading, bounce_identity, site, delivered) if bounce_identity else None,
         bounce=reading.bounce,
         bounce_identity=bounce_identity,
         language=message.language,
@@ -299,14 +299,19 @@ def _bounce_identity(site: Site, reading: Reading, delivered: Delivered) -> Repl
     return identity
 
 
-def _returned(connection: Connection, reading: Reading, identity: ReplyIdentity, site: Site) -> ReturnedFacts | None:
+def _returned(
+    connection: Connection, reading: Reading, identity: ReplyIdentity, site: Site, delivered: Delivered
+) -> ReturnedFacts | None:
     """The row of the outbox that a report is about: by its Message-ID, else by the token of its envelope sender."""
     named = reading.bounce.original_message_id if reading.bounce else None
     row = outbox.by_message_id(connection, named) if named and site.mint.read_message_id(named) == identity else None
     row = row or outbox.newest_with_token(connection, site.mint.reply_token(identity))
     if row is None or row.person_id != identity.person_id or row.recipient_role != identity.role:
         return None
-    return ReturnedFacts(row.id, row.recipient, row.state == OutboxState.RETURNED)
+    # From the null sender no report is due (RFC 5321 §4.5.5); an address without a plus cannot be signed.
+    signed = "+" in row.envelope_from
+    by_return_path = any(at == identity for _, at in delivered.identities) if signed else bool(row.envelope_from)
+    return ReturnedFacts(row.id, row.recipient, row.state == OutboxState.RETURNED, by_return_path)
 
 
 def _candidates(

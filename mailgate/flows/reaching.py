@@ -33,7 +33,9 @@ def settle_report(
         return events
     answer = f"returned: {report.status} {report.diagnostic}"[:500]
     outbox.returned(connection, ours.outbox_id, answer, facts.now)
-    until = count_failure(connection, ours.recipient, report.reason, report.status, facts.now)
+    if not ours.by_return_path:  # our Message-ID stands in every answer to the mail: whoever reads one may have it
+        return events
+    until = count_failure(connection, ours.recipient, report.reason, report.status, facts.now, reported=True)
     if until is not None:
         changed.rests_until = until
         told = {"address": ours.recipient, "until": until.isoformat(), "reason": report.reason}
@@ -41,11 +43,16 @@ def settle_report(
     return events
 
 
-def count_failure(connection: Connection, address: str, reason: str, status: str, now: datetime) -> datetime | None:
-    """Count one failure against an address; until when it gets no notices, None when it still does."""
+def count_failure(
+    connection: Connection, address: str, reason: str, status: str, now: datetime, reported: bool = False
+) -> datetime | None:
+    """Count one failure against an address; until when it gets no notices, None when it still does.
+
+    reported: a report by mail says so, not our own relay.
+    """
     row = suppressions.of(connection, [address]).get(address)
     before = reach_of(row)
-    after = after_failure(before, reason, now)
+    after = after_failure(before, reason, now, reported)
     if after is None:
         return before.until if before is not None and before.rests(now) else None
     values = {

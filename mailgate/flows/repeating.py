@@ -2,7 +2,8 @@
 
 A program that answers every mail of ours with a new matter of its own has no header to be known by; it says the same
 each time, and only after an answer. A person who sends several tickets (R037) says something else in each, or does not
-wait.
+wait. Another ticket system gives each of its answers a number and a link of its own: in what reads like an
+acknowledgement, words with a digit are not compared.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 
 from mailgate.decide.facts import Bound
 from mailgate.flows.site import Site
+from mailgate.mail.screen import acknowledges
 from mailgate.mail.subject import without_keys
 from store import repeats
 from store.journal import ClaimedMail
@@ -49,4 +51,10 @@ def _covers(counted: tuple[Bound, ...], wanted: tuple[Bound, ...]) -> bool:
 def _words(site: Site, subject: str, text: str) -> tuple[str, ...]:
     """Subject and text as they are compared: no prefix, no key of ours, no case, no white space."""
     bare = without_keys(subject, site.policy.key_prefix)
-    return (bare.casefold().strip(), " ".join(text[: repeats.LOOKS_AT].casefold().split()))
+    said = (bare.casefold().strip(), " ".join(text[: repeats.LOOKS_AT].casefold().split()))
+    return tuple(map(_without_numbers, said)) if acknowledges(bare, text[: repeats.LOOKS_AT]) else said
+
+
+def _without_numbers(text: str) -> str:
+    """The words that have no digit and are no link."""
+    return " ".join(word for word in text.split() if "://" not in word and not any(c.isdigit() for c in word))

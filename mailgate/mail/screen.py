@@ -25,6 +25,7 @@ from mailgate.mail.screen_words import (
     LIST_FIELDS,
     NEWS_FIELDS,
     RECEIPTS,
+    RECEIVED,
     SUPPRESS,
     TICKET_SYSTEMS,
 )
@@ -155,6 +156,12 @@ def _is_absence(fields: dict[str, str], subject: str, text: str) -> bool:
         return True
     said = f"{_squeezed(subject)} {_squeezed(text[:_MOST_TEXT])}"
     return any(phrase in said for phrase in ABSENT)
+
+
+def acknowledges(subject: str, text: str) -> bool:
+    """Whether a mail reads like the acknowledgement of a system that took another mail in. No proof of anything."""
+    said = f"{_squeezed(subject)} {_squeezed(text[:_MOST_TEXT])}"
+    return any(phrase in said for phrase in RECEIVED)
 
 
 def _squeezed(text: str) -> str:

@@ -101,3 +101,26 @@ AWAY = phrases(
     automatická odpověď | автоответ | автоматический ответ | 自动回复 | 自動返信 | 自動回覆 | 자동 회신
     """
 )
+
+#: What a system says that took a mail in, whatever number it gives it. Words like these in a person's mail change
+#: nothing by themselves.
+RECEIVED = phrases(
+    """
+    recebemos a sua | recebemos sua | recebemos o seu | recebemos seu | recebemos um | recebido com sucesso |
+    recebida com sucesso | foi recebido | foi recebida | foi registrado | foi registrada | foi aberto | foi aberta |
+    foi criado | foi criada | foi gerado | foi protocolad | protocolo de atendimento | número de protocolo |
+    número do protocolo | seu protocolo | abertura de chamado | chamado aberto | chamado registrado | em breve retorna |
+    retornaremos em breve | em breve entraremos em contato | entraremos em contato | agradecemos o seu contato |
+    agradecemos seu contato | agradecemos o contato | obrigado por entrar em contato | obrigada por entrar em contato |
+    obrigado por escrever | obrigado pelo contato | obrigado pelo seu contato | e-mail automático |
+    mensagem automática | resposta automática | não responda a este | não responda este | favor não responder |
+    we have received your | we received your | we've received your | has been received | has been created |
+    has been registered | has been opened | has been logged | your request number | your ticket number |
+    your case number | ticket created | case created | thank you for contacting | thanks for contacting |
+    thank you for reaching out | thank you for your email | thank you for your message | will get back to you |
+    will be in touch | do not reply to this | automated message | automated response | automatic message |
+    hemos recibido | recibimos su | fue recibido | fue recibida | ha sido recibid | ha sido registrad | ha sido cread |
+    fue registrad | fue cread | número de caso | número de ticket | gracias por contactar | gracias por comunicarse |
+    gracias por escribir | nos pondremos en contacto | no responda a este | mensaje automático | respuesta automática
+    """
+)

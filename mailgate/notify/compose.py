@@ -150,7 +150,7 @@ class Composer:
         Stacked `Re:` and the key itself are taken off first; to an unverified sender nothing of the mail is left.
         """
         translator = self._translations.translator(view.language, view.timezone)
-        own = f"mail.subject.{'command_help' if _asks_help(view) else _template_of(view)}"
+        own = f"mail.subject.{_subject_of(view)}"
         if translator.has(own):
             return translator.t(own, key=view.key)
         words = lines.one_line(view.subject)
@@ -290,6 +290,12 @@ def _is_to_stranger(view: NoticeView) -> bool:
 
 def _template_of(view: NoticeView) -> str:
     return "n1_unverified" if _is_to_stranger(view) else view.notice.lower()
+
+
+def _subject_of(view: NoticeView) -> str:
+    if view.notice == Notice.DELIVERY_FAILED and view.reason == "late":
+        return "delivery_late"
+    return "command_help" if _asks_help(view) else _template_of(view)
 
 
 def _asks_help(view: NoticeView) -> bool:

@@ -32,8 +32,9 @@ class RelaySettings:
     """The relay and how to speak with it. password, token: one of them, or neither for a relay that knows us.
 
     tls: none, starttls (required, never skipped) or tls (from the first byte). ca_file: "" for the system's.
-    Seconds: connect_seconds to the end of the greeting, command_seconds for each reply, data_seconds for the body and
-    the reply to the final dot, idle_seconds how long a session may rest.
+    Seconds: connect_seconds to the end of the greeting, command_seconds for each reply, data_seconds for the body with
+    the reply to the final dot, idle_seconds how long a session may rest. Where others wait, stuck_seconds is how long a
+    transaction may take before it counts as stuck, stuck_after_data_seconds the same once its body is under way.
     """
 
     host: str
@@ -49,6 +50,8 @@ class RelaySettings:
     command_seconds: float = 60.0
     data_seconds: float = 600.0
     idle_seconds: float = 30.0
+    stuck_seconds: float = 10.0
+    stuck_after_data_seconds: float = 60.0
     max_connections: int = 5
     mails_per_connection: int = 100
 
@@ -123,6 +126,8 @@ class Session:
         self._smtp = smtp
         #: Whether the relay has answered the MAIL of the transaction under way.
         self.past_mail = False
+        #: Whether the body of that transaction is under way, or its outcome is waited for.
+        self.handing_over = False
 
     def offers(self, extension: str) -> bool:
         """Whether the relay named this extension in its last EHLO reply."""
@@ -179,12 +184,18 @@ class Session:
         try:
             if self._smtp.unread:
                 raise smtplib.SMTPServerDisconnected("the relay spoke out of turn")
+            self.handing_over = True
+            end = time.monotonic() + seconds
             if self._smtp.sock is not None:
                 self._smtp.sock.settimeout(seconds)
             self._smtp.send(stuffed)
+            if self._smtp.sock is not None:
+                self._smtp.sock.settimeout(max(1.0, end - time.monotonic()))
             return reply_of(*self._smtp.getreply())
         except (smtplib.SMTPException, OSError) as error:
             raise SessionFailed(f"after DATA: {error}; whether the relay took the mail is not known") from None
+        finally:
+            self.handing_over = False
 
     def reset(self) -> bool:
         """Forget the transaction (RSET); whether the session can be used again."""

@@ -4,7 +4,8 @@ Promises: `Relay.send` never raises for what a relay or the network does; it say
 means the relay took responsibility (250 after the final dot). An outcome that is not known is deferred, so delivery is
 at least once, with the same bytes and Message-ID at every try. A fault of the connection (greeting, EHLO, TLS, AUTH) is
 never the mail's fault: it is deferred whatever the code, because a relay set up wrongly must not fail a day's mail.
-TLS that was asked for is never gone without. Safe between threads; blocking. One stuck mail holds one connection.
+TLS that was asked for is never gone without. Safe between threads; blocking. One stuck mail holds one connection; when
+all of them are stuck, `relieve` cuts one.
 Sources: RFC 5321 §4.2, RFC 5321 §4.5.3.2, RFC 2920 §3.1, RFC 1870 §6, RFC 3207 §4.2, RFC 6531 §3.5, RFC 3463.
 """
 
@@ -48,6 +49,8 @@ class _Line:
     session: Session
     used_at: float
     mails: int = 0
+    begun_at: float = 0.0
+    hurried: bool = False
 
 
 class _Over(Exception):
@@ -76,15 +79,17 @@ class Relay:
         self._closed = False
         self._context = tls_context(settings)
 
-    def send(self, mail_from: str, rcpt_to: str, raw: bytes) -> DeliveryResult:
+    def send(self, mail_from: str, rcpt_to: str, raw: bytes, hurried: bool = False) -> DeliveryResult:
         """Hand one mail to the relay for one recipient; waits for a free connection.
 
         mail_from: "" is the null sender. raw: the whole mail; bare CR and LF become CRLF, dots are stuffed here.
+        hurried: `relieve` may cut it. Only for a first try: later ones get all the patience of RFC 5321, or a relay
+        that is merely slow would be handed copies for days.
         """
         data = crlf(raw)
         with self._slots:
             try:
-                return self._deliver(mail_from, rcpt_to, data)
+                return self._deliver(mail_from, rcpt_to, data, hurried)
             except _Over as over:
                 return DeliveryResult(over.state, over.code, over.enhanced, over.text, self.name)
             except SessionFailed as failed:
@@ -112,11 +117,33 @@ class Relay:
         for line in busy:
             line.session.cut()
 
+    def relieve(self) -> bool:
+        """Cut the hurried transaction that is stuck the longest, if all connections are stuck; whether one was.
+
+        For a caller with mails that wait. Before the body nothing can be doubled by it; after it the relay may have
+        taken the mail, so it must be silent for much longer.
+        """
+        now = self._monotonic()
+        with self._lock:
+            ages = {line: now - line.begun_at for line in self._busy}
+            if len(ages) < self.settings.max_connections or min(ages.values()) < self.settings.stuck_seconds:
+                return False
+            may = [
+                line
+                for line, age in ages.items()
+                if line.hurried and (not line.session.handing_over or age >= self.settings.stuck_after_data_seconds)
+            ]
+        if not may:
+            return False
+        max(may, key=lambda line: ages[line]).session.cut()
+        return True
+
     def _is_old(self, line: _Line, now: float) -> bool:
         return now - line.used_at > self.settings.idle_seconds
 
-    def _deliver(self, mail_from: str, rcpt_to: str, data: bytes) -> DeliveryResult:
+    def _deliver(self, mail_from: str, rcpt_to: str, data: bytes, hurried: bool) -> DeliveryResult:
         line, fresh = self._take()
+        line.hurried = hurried
         line.session.past_mail = False
         try:
             return self._transact(line, mail_from, rcpt_to, data)
@@ -127,7 +154,9 @@ class Relay:
             if fresh or line.session.past_mail or over.code != 421:
                 raise
         # A rested session died under us before the relay took anything: the mail gets a fresh one, at once.
-        return self._transact(self._open(), mail_from, rcpt_to, data)
+        line = self._open()
+        line.hurried = hurried
+        return self._transact(line, mail_from, rcpt_to, data)
 
     def _take(self) -> tuple[_Line, bool]:
         """A session ready for MAIL and whether it is new."""
@@ -155,6 +184,7 @@ class Relay:
 
     def _transact(self, line: _Line, mail_from: str, rcpt_to: str, data: bytes) -> DeliveryResult:
         """One transaction on an open session, which rests, resets or ends afterwards."""
+        line.begun_at = self._monotonic()
         with self._lock:
             self._busy.add(line)
         try:

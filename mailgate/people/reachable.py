@@ -1,8 +1,9 @@
 """Whether an address is worth writing to: a score out of delivery reports that decays, and a rest that ends. Pure.
 
-A failure of the address itself (no such user) is enough for a rest; failures that pass (mailbox full) only when they go
-on for days; what our own mail or server is blamed for says nothing of the address. After the rest the next notice
-is the probe: if it comes back too, the next rest begins. Nothing lasts for ever by itself.
+A failure of the address itself (no such user) is enough for a rest where our relay says so, and two of them that are
+reported by mail; failures that pass (mailbox full) only when they go on for days; what our own mail or server is blamed
+for says nothing of the address. After the rest the next notice is the probe: if it comes back too, the next rest
+begins. Nothing lasts for ever by itself.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ HALF_LIFE = timedelta(days=7)
 REST = timedelta(days=14)
 #: From this score on an address rests.
 ENOUGH = 5.0
-_HARD_POINTS = 5.0
+_REFUSED_POINTS = 5.0
+#: A report can be written by whoever holds the mail: one alone makes no address rest.
+_REPORTED_POINTS = 3.0
 _SOFT_POINTS = 1.0
 #: Several notices of one day that come back are one failure.
 _SOFT_EVERY = timedelta(days=1)
@@ -40,10 +43,14 @@ class Reach:
         return self.until is not None and self.until > now
 
 
-def after_failure(before: Reach | None, reason: str, now: datetime) -> Reach | None:
-    """What is known after one more failure; None when it changes nothing. reason: of `dsn_reason.REASONS`."""
+def after_failure(before: Reach | None, reason: str, now: datetime, reported: bool = False) -> Reach | None:
+    """What is known after one more failure; None when it changes nothing. reason: of `dsn_reason.REASONS`.
+
+    reported: a report by mail says so, not our own relay.
+    """
     if reason in HARD:
-        points = _HARD_POINTS
+        first = before is None or before.until is None  # after a rest the next notice is the probe: it is enough
+        points = _REPORTED_POINTS if reported and first else _REFUSED_POINTS
     elif reason in SOFT and (before is None or now - before.scored_at >= _SOFT_EVERY):
         points = _SOFT_POINTS
     else:

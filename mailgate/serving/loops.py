@@ -6,18 +6,19 @@ under a lease, and comes again.
 
 from __future__ import annotations
 
-import contextlib
+import heapq
 import itertools
 import queue
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from datetime import datetime, timedelta
 from typing import Any
 
 from mailgate import log
 from mailgate.flows import deliver, receive
-from mailgate.flows.deliver import Outgoing, Tried
+from mailgate.flows.deliver import Outgoing, Room, Tried
 from mailgate.flows.reading import Reading
 from mailgate.flows.receive import BATCH_MAILS
 from mailgate.flows.site import Site
@@ -27,12 +28,16 @@ from mailgate.mail.limits import MailLimits
 from mailgate.metrics import Metrics
 from mailgate.notify.channels import Providers
 from mailgate.notify.transport import DeliveryResult, Relay
+from mailgate.serving.lanes import Lanes
 from store.errors import StoreError
 from store.journal import ClaimedMail
 
 _LOG = log.get("loops")
 _IN_READING = 2 * BATCH_MAILS
-_IN_FLIGHT = 96
+#: Mails in hand at once: first tries, and later ones, which wait in a line of their own.
+_FIRST_TRIES, _LATER_TRIES = 96, 48
+#: Seconds after which a mail that found no connection is given back: its lease must outlast its transaction.
+_STALE_SECONDS = 300.0
 _SHORT_BATCH = 16
 _PAUSE_AFTER_TROUBLE = 1.0
 #: Seconds beyond its processor time that reading a mail may take: for DNS, and while others have the processor.
@@ -41,6 +46,8 @@ _WAITING = 6.0
 _RENEW = 30.0
 #: Seconds that the first result of a round waits for others, so that under load one commit serves many.
 _GATHER = 0.01
+#: A mail that may go again sooner than this goes at its instant, not at the next tick; so many are kept in mind.
+_SOON, _MOST_SOON = timedelta(minutes=2), 1000
 #: Of the ten seconds that a stop may take: for transactions with the relay, and for their threads once they are cut.
 _LAST_WORDS, _AFTER_CUT = 5.0, 1.0
 
@@ -72,6 +79,10 @@ class Loop:
         """Do a round; whether there may be more at once."""
         raise NotImplementedError
 
+    def pause(self) -> float | None:
+        """Seconds after which there may be work without a nudge; None when only a nudge brings it."""
+        return None
+
     def finish(self) -> None:
         """Called once, when the loop ends."""
 
@@ -89,7 +100,7 @@ class Loop:
                 _LOG.exception("loop failed, going on", loop=self._name)
                 self._stop.wait(_PAUSE_AFTER_TROUBLE)
                 continue
-            self._wake.wait()
+            self._wake.wait(self.pause())
         self.finish()
 
 
@@ -196,11 +207,10 @@ class DeliverLoop(Loop):
             threading.Thread(target=self._send_all, name=f"sender-{number}", daemon=True)
             for number in range(relay.settings.max_connections)
         ]
-        self._to_send: queue.SimpleQueue[Outgoing | None] = queue.SimpleQueue()
+        self._lanes = Lanes(relay.settings.max_connections)
         self._results: queue.SimpleQueue[Tried] = queue.SimpleQueue()
-        self._in_flight = 0
-        self._in_hand: set[int] = set()  # claimed and not settled: whatever the clock does, they are not claimed again
         self._unsettled: list[Tried] = []
+        self._again: list[datetime] = []  # a heap: when mails that were deferred may go, as far as it is soon
         self._owner = f"{site.node}:out"
 
     def start(self) -> None:
@@ -213,25 +223,49 @@ class DeliverLoop(Loop):
         """Settle what came back, claim what is due."""
         self._collect()
         if self._unsettled:
-            if self._in_flight:
+            if len(self._lanes.in_hand()) > len(self._unsettled):
                 self._stop.wait(_GATHER)
                 self._collect()
-            deliver.settle(self._site, self._owner, self._unsettled)
-            for tried in self._unsettled:
-                self._metrics.deliveries.labels(state=tried.result.state).inc()
-                self._in_hand.discard(tried.mail.id)
-            self._unsettled = []
-        claimed = 0
-        if self._in_flight <= _IN_FLIGHT // 2:
-            room = _IN_FLIGHT - self._in_flight
-            ready = deliver.claim(self._site, self._owner, room, self._workers.submit, self._in_hand)
-            claimed = len(ready)
-            for mail in ready:
-                self._in_flight += 1
-                self._in_hand.add(mail.id)
-                self._to_send.put(mail)
+            self._settle()
+        stale = self._lanes.older_than(_STALE_SECONDS)
+        if stale:
+            deliver.give_back(self._site, self._owner, stale)
+        claimed = self._claim()
+        if self._lanes.first_tries_wait():
+            self._relay.relieve()
         self._relay.close_idle()
-        return bool(claimed) or not self._results.empty()
+        return claimed or not self._results.empty()
+
+    def pause(self) -> float | None:
+        """Until the next mail that was deferred may go, where that is sooner than a tick may come."""
+        if not self._again:
+            return None
+        return max(0.0, (self._again[0] - self._site.clock()).total_seconds()) + _GATHER
+
+    def _settle(self) -> None:
+        soon = self._site.clock() + _SOON
+        for again in deliver.settle(self._site, self._owner, self._unsettled):
+            if again <= soon and len(self._again) < _MOST_SOON:
+                heapq.heappush(self._again, again)
+        for tried in self._unsettled:
+            self._metrics.deliveries.labels(state=tried.result.state).inc()
+            self._lanes.settled(tried.mail)
+        self._unsettled = []
+
+    def _claim(self) -> bool:
+        now = self._site.clock()
+        while self._again and self._again[0] <= now:
+            heapq.heappop(self._again)
+        first, later = self._lanes.load()
+        room = Room(
+            _FIRST_TRIES - first if first <= _FIRST_TRIES // 2 else 0,
+            _LATER_TRIES - later if later <= _LATER_TRIES // 2 else 0,
+            self._lanes.in_hand(),
+            self._lanes.crowded(),
+        )
+        ready = deliver.claim(self._site, self._owner, room, self._workers.submit)
+        self._lanes.put(ready)
+        return bool(ready)
 
     def _collect(self) -> None:
         while True:
@@ -239,23 +273,24 @@ class DeliverLoop(Loop):
                 self._unsettled.append(self._results.get_nowait())
             except queue.Empty:
                 return
-            self._in_flight -= 1
 
     def _send_all(self) -> None:
-        while (mail := self._to_send.get()) is not None:
+        while (mail := self._lanes.take()) is not None:
             self._send(mail)
 
     def _send(self, mail: Outgoing) -> None:
         try:
             raw = mail.raw(self._site.blobs)
             if mail.channel == "mail":
-                result = self._relay.send(mail.envelope_from, mail.recipient, raw)
+                hurried = mail.attempts == 0
+                result = self._relay.send(mail.envelope_from, mail.recipient, raw, hurried)
             else:
                 result = self._providers.send(mail.channel, mail.recipient, raw.decode())
         except Exception as error:  # a mail's oddity must not stop the others
             _LOG.exception("sending failed", outbox_id=mail.id)
             result = DeliveryResult("deferred", 0, "", f"{type(error).__name__}: {error}", self._relay.name)
         self._results.put(Tried(mail, result))
+        self._lanes.done(mail)
         self.nudge()
 
     def finish(self) -> None:
@@ -263,11 +298,7 @@ class DeliverLoop(Loop):
 
         What was claimed and not begun, or never came back, is under our lease and is taken up at the next start.
         """
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._to_send.get_nowait()
-        for _ in self._senders:
-            self._to_send.put(None)
+        self._lanes.close()
         self._join(_LAST_WORDS)
         self._relay.cut()
         self._join(_AFTER_CUT)

@@ -24,6 +24,7 @@ from mailgate.authn.oauth import TokenSource
 from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
 from mailgate.flows import duedates, hooks, knowledge, tidying, timers
 from mailgate.flows.digests import Digests
+from mailgate.flows.lateness import LateMails
 from mailgate.flows.reviewing import Reviews
 from mailgate.flows.workers import Workers
 from mailgate.i18n import Translations
@@ -120,6 +121,7 @@ class Node:
         self._ticker: Ticker | None = None
         self._hooks = open_hooks(self._settings)
         self._digests = Digests(house.site)
+        self._late = LateMails(house.site)
         self._articles = knowledge.Watch(house.site)
         self._reviews = Reviews(house.site)
         self._upkeep = Upkeep(house)
@@ -312,6 +314,7 @@ class Node:
             ("timers", "scheduler", every.timers, self._sweep_timers),
             ("due dates", "scheduler", every.timers, self._sweep_due_dates),
             ("digests", "scheduler", every.timers, self._sweep_digests),
+            ("late mails", "scheduler", every.timers, self._sweep_late),
             ("reviews", "scheduler", every.timers, self._sweep_reviews),
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
@@ -340,6 +343,10 @@ class Node:
 
     def _sweep_digests(self) -> None:
         if self._digests.sweep():
+            self._nudge_deliver()
+
+    def _sweep_late(self) -> None:
+        if self._late.sweep():
             self._nudge_deliver()
 
     def _sweep_webhooks(self) -> None:

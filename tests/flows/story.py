@@ -15,7 +15,7 @@ from sqlalchemy import Table, event, func, select, update
 
 from mailgate.authn.resolver import DictResolver
 from mailgate.flows import deliver, receive, timers
-from mailgate.flows.deliver import Outgoing, Tried
+from mailgate.flows.deliver import Outgoing, Room, Tried
 from mailgate.flows.reading import Reader
 from mailgate.flows.receive import Settled
 from mailgate.flows.rendering import Renderer
@@ -121,7 +121,7 @@ class Story(House):
 
     def claimed(self, owner: str) -> list[Outgoing]:
         """Claim and render what is due."""
-        return deliver.claim(self.site, owner, 100, self.submit)
+        return deliver.claim(self.site, owner, Room(), self.submit)
 
     def submit(self, job: Job) -> Future[Any]:
         """Render at once, as a worker would."""

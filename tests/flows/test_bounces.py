@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from mailgate.flows.receive import Settled
 from store.tables import COMMENT, EVENT, OUTBOX, SUPPRESSION
 from store.vocabulary import Outcome
 from tests.flows.story import REFUSED, Story
@@ -29,14 +31,53 @@ def answered(opened: Story) -> Story:
     return opened
 
 
-def test_a_lost_answer_is_settled_told_and_its_address_rests(answered: Story) -> None:
-    before = answered.ticket("SUP-1")
-    row = answered.outbox("N5")[0]
-    settled = answered.receive(report(row.message_id), mail_from="")
+def _came_back(story: Story, row: Any, action: str = "failed", status: str = "5.1.1", unique: str = "") -> Settled:
+    """A report about a mail of ours, where it belongs: at that mail's envelope sender."""
+    return story.receive(report(row.message_id, action, status, unique), [row.envelope_from], mail_from="")
+
+
+def _rests(story: Story) -> None:
+    """Two answers come back."""
+    story.agent_answers("SUP-1", "Chegou a minha resposta?")
+    story.deliver()
+    for row in story.outbox("N5")[-2:]:
+        _came_back(story, row)
+
+
+def test_a_lost_answer_is_settled_and_told(answered: Story) -> None:
+    settled = _came_back(answered, answered.outbox("N5")[0])
     assert (settled.outcome, settled.key) == (Outcome.DSN, "SUP-1")
     assert answered.outbox("N5")[0].state == "returned"
+    assert answered.events("SUP-1")[-1] == "delivery_failed"
+    assert [(row.recipient, json.loads(row.body)["rests_until"]) for row in answered.outbox("DELIVERY_FAILED")] == [
+        (BRUNO[1], None)
+    ]
+
+
+def test_one_report_alone_makes_no_address_rest(answered: Story) -> None:
+    """S9: whoever holds a mail can write a report about it."""
+    _came_back(answered, answered.outbox("N5")[0])
+    _came_back(answered, answered.outbox("N5")[0], unique="again")
+    answered.agent_answers("SUP-1", "Deu certo?")
+    assert [m.recipient for m in answered.deliver() if b"Deu certo" in m.raw] == [ANA[1]]
+
+
+def test_a_message_id_out_of_somebodys_answer_counts_nothing(answered: Story) -> None:
+    """S9: it stands in References for everyone in copy; a report belongs to the envelope sender."""
+    answered.agent_answers("SUP-1", "Chegou a minha resposta?")
+    answered.deliver()
+    for notice in ("N1", "N5"):
+        for row in answered.outbox(notice):
+            assert answered.receive(report(row.message_id), mail_from="").outcome is Outcome.DSN
+    assert answered.rows(SUPPRESSION) == []
+    assert answered.events("SUP-1").count("delivery_failed") == 3
+
+
+def test_an_address_whose_mails_come_back_rests(answered: Story) -> None:
+    before = answered.ticket("SUP-1")
+    _rests(answered)
     assert answered.events("SUP-1")[-2:] == ["delivery_failed", "address_suppressed"]
-    (told,) = answered.outbox("DELIVERY_FAILED")
+    told = answered.outbox("DELIVERY_FAILED")[-1]
     assert told.recipient == BRUNO[1]
     assert json.loads(told.body)["rests_until"]
     (text,) = [m.raw for m in answered.deliver() if m.id == told.id]
@@ -48,9 +89,9 @@ def test_a_lost_answer_is_settled_told_and_its_address_rests(answered: Story) ->
 
 
 def test_a_resting_address_gets_nothing_and_the_agent_hears_of_it(answered: Story) -> None:
-    answered.receive(report(answered.outbox("N5")[0].message_id), mail_from="")
+    _rests(answered)
     answered.agent_answers("SUP-1", "Deu certo?")
-    assert len(answered.outbox("N5")) == 1
+    assert len(answered.outbox("N5")) == 2
     told = answered.outbox("DELIVERY_FAILED")[-1]
     assert (told.recipient, json.loads(told.body)["reason"]) == (BRUNO[1], "not_sent")
     assert answered.events("SUP-1")[-1] == "not_told"
@@ -61,17 +102,17 @@ def test_a_resting_address_gets_nothing_and_the_agent_hears_of_it(answered: Stor
 
 def test_the_rest_ends_by_itself_and_the_next_notice_is_the_probe(answered: Story) -> None:
     """A block that never ends is what others complain of."""
-    answered.receive(report(answered.outbox("N5")[0].message_id), mail_from="")
+    _rests(answered)
     answered.later(days=15)
     answered.agent_answers("SUP-1", "Deu certo?")
-    assert len(answered.outbox("N5")) == 2
+    assert len(answered.outbox("N5")) == 3
     answered.deliver()
-    answered.receive(report(answered.outbox("N5")[-1].message_id), mail_from="")
+    _came_back(answered, answered.outbox("N5")[-1])
     assert answered.events("SUP-1")[-1] == "address_suppressed"
 
 
 def test_who_writes_again_proven_is_believed_again(answered: Story) -> None:
-    answered.receive(report(answered.outbox("N5")[0].message_id), mail_from="")
+    _rests(answered)
     answered.receive(plain_mail(ANA, SUPPORT, "Outro assunto", "Bom dia"))
     assert answered.rows(SUPPRESSION) == []
     assert [r.recipient for r in answered.outbox("N1")] == [ANA[1], ANA[1]]
@@ -79,7 +120,7 @@ def test_who_writes_again_proven_is_believed_again(answered: Story) -> None:
 
 
 def test_an_unproven_mail_in_the_same_name_is_not(answered: Story) -> None:
-    answered.receive(report(answered.outbox("N5")[0].message_id), mail_from="")
+    _rests(answered)
     answered.receive(plain_mail(ANA, SUPPORT, "Outro assunto", "Bom dia", verified=False))
     assert len(answered.rows(SUPPRESSION)) == 1
 
@@ -98,8 +139,7 @@ def test_a_full_mailbox_rests_only_when_it_stays_full(answered: Story) -> None:
     for day in range(8):
         answered.agent_answers("SUP-1", f"Tentativa {day}")
         answered.deliver()
-        row = answered.outbox("N5")[-1]
-        answered.receive(report(row.message_id, "failed", "5.2.2", unique=str(day)), mail_from="")
+        _came_back(answered, answered.outbox("N5")[-1], "failed", "5.2.2", unique=str(day))
         resting = [r for r in answered.rows(SUPPRESSION) if r.until is not None]
         if day < 4:
             assert resting == [], day
@@ -114,10 +154,10 @@ def test_what_our_own_mail_is_blamed_for_does_not_count(answered: Story) -> None
 
 
 def test_the_same_loss_counts_once(answered: Story) -> None:
-    message_id = answered.outbox("N5")[0].message_id
-    answered.receive(report(message_id, "failed", "5.2.2"), mail_from="")
+    row = answered.outbox("N5")[0]
+    _came_back(answered, row, "failed", "5.2.2")
     answered.later(days=2)
-    answered.receive(report(message_id, "failed", "5.2.2", unique="again"), mail_from="")
+    _came_back(answered, row, "failed", "5.2.2", unique="again")
     (row,) = answered.rows(SUPPRESSION)
     assert row.score == 1.0
 

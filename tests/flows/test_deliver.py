@@ -16,6 +16,7 @@ from sqlalchemy import update
 
 from mailgate.flows import deliver
 from mailgate.flows.deliver import Tried
+from mailgate.flows.lateness import LateMails
 from mailgate.metrics import Metrics
 from mailgate.notify.transport import DeliveryResult
 from mailgate.serving.loops import DeliverLoop
@@ -126,13 +127,16 @@ class _SlowRelay:
         self.handed: list[bytes] = []
         self.answers = threading.Event()
 
-    def send(self, envelope_from: str, recipient: str, raw: bytes) -> DeliveryResult:
+    def send(self, envelope_from: str, recipient: str, raw: bytes, hurried: bool) -> DeliveryResult:
         self.handed.append(raw)
         assert self.answers.wait(20)
         return ACCEPTED
 
     def close_idle(self) -> None:
         """Nothing is idle."""
+
+    def relieve(self) -> None:
+        """Nothing is cut."""
 
 
 def test_a_clock_that_jumps_while_a_mail_is_under_way_sends_it_once(opened: Story) -> None:
@@ -155,8 +159,7 @@ def test_a_clock_that_jumps_while_a_mail_is_under_way_sends_it_once(opened: Stor
     loop.work()
     assert [row.state for row in opened.outbox()] == ["accepted", "accepted"]
     assert len(relay.handed) == 2
-    for _ in loop._senders:
-        loop._to_send.put(None)
+    loop._lanes.close()
 
 
 def _until(true: Callable[[], bool]) -> None:
@@ -270,3 +273,47 @@ def test_settling_and_its_event_are_one(opened: Story) -> None:
         assert "delivery_failed" not in opened.events("SUP-1")
     assert number >= 4
     assert [r.state for r in opened.outbox()] == ["failed", "sending", "waiting"]
+
+
+# --- late mails -------------------------------------------------------------------------------------------------------
+
+
+def test_after_four_hours_the_agents_hear_that_it_has_not_left(opened: Story) -> None:
+    """S6: once, whatever process looks, and only of mails to customers."""
+    opened.deliver(lambda mail: LATER)
+    opened.later(minutes=239)
+    opened.deliver(_only(ANA[1], LATER))  # the relay works, Ana's server does not
+    assert not LateMails(opened.site).sweep()
+    opened.later(minutes=1)
+    looks = LateMails(opened.site)
+    assert looks.sweep()
+    assert not looks.sweep()
+    assert not LateMails(opened.site).sweep()  # after a restart
+    assert opened.events("SUP-1").count("delivery_delayed") == 1
+    assert opened.told("DELIVERY_FAILED") == [("DELIVERY_FAILED", BRUNO[1])]
+    (told,) = [m for m in opened.deliver(_only(ANA[1], LATER)) if m.recipient == BRUNO[1]]
+    text = _decoded(told.raw)
+    assert "[SUP-1] Mensagem ainda não entregue" in text
+    assert "Continuamos tentando" in text
+    assert "451 4.3.0 try later" in text
+    assert "Não vamos tentar de novo" not in text
+
+
+def test_while_the_relay_takes_nothing_the_agents_mails_would_only_wait_too(opened: Story) -> None:
+    opened.deliver(lambda mail: LATER)
+    opened.later(hours=5)
+    assert not LateMails(opened.site).sweep()
+    assert opened.events("SUP-1").count("delivery_delayed") == 1
+    assert opened.told("DELIVERY_FAILED") == []
+
+
+def test_what_could_never_be_made_is_given_up_and_told(opened: Story) -> None:
+    """S7: the agent learns of it, as of a refusal."""
+    row = opened.outbox("N1")[0]
+    broken = update(OUTBOX).where(OUTBOX.c.id == row.id).values(body="no JSON")
+    opened.site.writer.call(lambda c: c.execute(broken))
+    for _ in range(3):
+        opened.deliver()
+        opened.later(days=1)
+    assert opened.outbox("N1")[0].state == "failed"
+    assert opened.told("DELIVERY_FAILED") == [("DELIVERY_FAILED", BRUNO[1])]

@@ -19,7 +19,14 @@ def _mail(number: int, subject: str, text: str, files: Sequence[tuple[str, str, 
     return raw.replace(b"Message-ID: <", f"Message-ID: <{number}.".encode())
 
 
-def _robot(story: Story, most: int = 12) -> int:
+Words = Callable[[int], tuple[str, str]]
+
+
+def _forgetful(number: int) -> tuple[str, str]:
+    return "Recebemos o seu contato", "Obrigado por escrever. Retornaremos em breve."
+
+
+def _robot(story: Story, most: int = 12, says: Words = _forgetful) -> int:
     """Answers all that comes from us; how many mails of ours it got."""
     story.receive(plain_mail(ANA, SUPPORT, "Nota não sai", "A nota não sai desde ontem."))
     got = 0
@@ -28,7 +35,7 @@ def _robot(story: Story, most: int = 12) -> int:
         got += len(mine)
         story.later(seconds=5)
         for _ in mine:
-            story.receive(_mail(number, "Recebemos o seu contato", "Obrigado por escrever. Retornaremos em breve."))
+            story.receive(_mail(number, *says(number)))
     return got
 
 
@@ -42,6 +49,34 @@ def test_a_robot_that_opens_a_new_matter_with_every_answer_gets_few(story: Story
     (held,) = _held(story)
     assert (held.reason, story.told("N20")) == ("loop", [])
     assert "acknowledged 3 times within 60 minutes" in held.detail
+
+
+_NUMBERED: dict[str, Words] = {
+    "pt-BR": lambda n: (f"Protocolo 2026{n:06} - chamado registrado", f"Seu protocolo é {n * 7919}. Aguarde."),
+    "en": lambda n: (f"[Ticket#{n}] received", f"Your request has been received (case CS{n:07}). https://x.test/c/{n}"),
+    "es": lambda n: (f"Caso {n}", f"Hola:\n\nHemos recibido su mensaje y es el caso número {n}.\n\nGracias."),
+}
+
+
+@pytest.mark.parametrize("says", _NUMBERED.values(), ids=_NUMBERED)
+def test_another_ticket_system_that_numbers_its_answers_gets_as_few(story: Story, says: Words) -> None:
+    """What differs is a number and a link; all the rest is said each time."""
+    assert _robot(story, says=says) == 4
+    (held,) = _held(story)
+    assert held.reason == "loop"
+
+
+def test_a_person_may_number_what_he_sends(story: Story) -> None:
+    """The words of such systems alone do no harm, nor numbers alone."""
+    for number in range(6):
+        story.receive(_mail(number, f"Pedido {number}", f"O pedido {number} não foi faturado."))
+        story.deliver()
+        story.later(seconds=20)
+    for number, what in enumerate(("nota", "guia", "folha", "conta", "venda", "troca"), 10):
+        story.receive(_mail(number, f"Erro na {what}", f"Recebemos um erro ao emitir a {what} {number}."))
+        story.deliver()
+        story.later(seconds=20)
+    assert _held(story) == []
 
 
 def test_an_hour_later_it_may_try_again_and_a_person_may_let_it_pass(story: Story) -> None:

@@ -238,6 +238,34 @@ def test_a_stuck_mail_holds_up_nobody(to: Callable[..., Relay]) -> None:
     stuck.join(10)
 
 
+@pytest.mark.parametrize("at", ["RCPT", "."])
+def test_when_all_are_stuck_the_first_try_that_sticks_longest_is_cut(to: Callable[..., Relay], at: str) -> None:
+    """S6: before the body after seconds, behind it after a minute, and what was tried before never."""
+    with ScriptedRelay({at: HANG}) as server:
+        relay = to(server, command_seconds=20.0, data_seconds=20.0, max_connections=2, stuck_seconds=0.2,
+                   stuck_after_data_seconds=0.6)  # fmt: skip
+        results: dict[bool, DeliveryResult] = {}
+
+        def one(hurried: bool) -> None:
+            results[hurried] = relay.send("", "ana@cliente.test", MAIL, hurried)
+
+        threads = [threading.Thread(target=one, args=(hurried,), daemon=True) for hurried in (False, True)]
+        threads[0].start()
+        assert not relay.relieve(), "one connection is free"
+        threads[1].start()
+        wait_until(lambda: sum(c.startswith("DATA" if at == "." else "RCPT") for c in server.commands) == 2, 5, "stuck")
+        began = time.monotonic()
+        wait_until(relay.relieve, 5, "a cut", every=0.01)
+        assert time.monotonic() - began > (0.4 if at == "." else 0.0)
+        threads[1].join(5)
+        assert (results[True].state, "not known" in results[True].text) == ("deferred", at == ".")
+        assert not relay.relieve()
+        assert threads[0].is_alive()
+        relay.cut()
+        threads[0].join(5)
+        assert results[False].state == "deferred"
+
+
 def test_never_more_connections_than_allowed(to: Callable[..., Relay]) -> None:
     with ScriptedRelay() as server:
         relay = to(server, max_connections=2)
