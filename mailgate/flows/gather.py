@@ -37,6 +37,7 @@ from mailgate.flows.reading import Reading
 from mailgate.flows.repeating import repeated
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
+from mailgate.mail.fingerprint import known_as
 from mailgate.mail.forwarded import passed_on
 from mailgate.mail.message import ParsedMessage
 from mailgate.mail.subject import find_keys, is_forward
@@ -71,7 +72,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     candidates, found = _candidates(connection, site, reading, delivered, bounce_identity, batch)
     keys = tuple(find_keys(message.subject, site.policy.key_prefix))
     sender = contact_facts(connection, contact) if contact is not None else None
-    own_id = message.message_id or f"{mail.raw_sha256[:32]}@no-message-id.invalid"
+    own_id = known_as(message.message_id, message.fingerprint)
     facts = MailFacts(
         road=Road(mail.road),
         received_at=mail.received_at,

@@ -7,12 +7,14 @@ ends and without empty lines at its end. Sources: RFC 5321 §4.4 (trace fields),
 from __future__ import annotations
 
 import hashlib
+import re
 
 _TRACE = frozenset(
     b"received return-path delivered-to authentication-results dkim-signature received-spf envelope-to "
     b"delivery-date domainkey-signature lines status content-length".split()
 )
 _TRACE_PREFIXES = (b"x-", b"arc-")
+_LIKE_AN_ID = re.compile(r"[^\s@<>]+@[^\s<>]+|[^\s@<>]{8,}")
 _MOST_HEADER = 1024 * 1024
 
 
@@ -39,9 +41,14 @@ def _canonical(raw: bytes, begin: int) -> bytes | memoryview:
     return memoryview(raw)[begin : max(begin, end)]
 
 
-def stable_message_id(raw: bytes) -> str:
-    """An id for a mail without a usable one: always the same for the same mail, without angle brackets."""
-    return f"{fingerprint(raw)[:40]}@missing-id.invalid"
+def known_as(message_id: str | None, fingerprint: str) -> str:
+    """The id that a mail is known by: its own, else one out of its content, always the same; no angle brackets.
+
+    Without an @ an id is old systems' only where it is long enough to be one; a word or a sentence is nobody's.
+    """
+    if message_id and _LIKE_AN_ID.fullmatch(message_id):
+        return message_id
+    return f"{fingerprint[:32]}@no-message-id.invalid"
 
 
 def _split(raw: bytes) -> tuple[bytes, int]:
