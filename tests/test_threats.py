@@ -11,6 +11,7 @@ _ROWS = dict(re.findall(r"^\| ([A-Z]\d+) \|(.*)$", _TEXT, re.MULTILINE))
 
 
 _FAMILIES = {
+    "S": 12,
     "T": 16,
     "C": 9,
 }

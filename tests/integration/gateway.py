@@ -106,7 +106,7 @@ class Gateway:
 
     # -- serve -----------------------------------------------------------------------------------------------------
 
-    def start(self, limit: float = 40.0) -> Gateway:
+    def start(self, limit: float = 120.0) -> Gateway:
         """Start `serve` and wait for /readyz. Raises AssertionError with the log's end."""
         self._process.start(self.is_ready, limit)
         return self
