@@ -42,6 +42,14 @@ _BAD = {
 }
 
 
+def _is_established(peer: socket.socket) -> bool:
+    """Whether the other side still has it open; our own thread may learn of its end much later."""
+    try:
+        return peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == 1
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A mail that the relay has, whether or not it said so."""
@@ -107,7 +115,7 @@ class Liar:
             with self._lock:
                 self._open.add(peer)
                 self.connections += 1
-                self.most_open = max(self.most_open, len(self._open))
+                self.most_open = max(self.most_open, sum(map(_is_established, self._open)))
                 number = self.connections
             threading.Thread(target=self._serve, args=(peer, number), daemon=True).start()
 
