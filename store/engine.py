@@ -27,6 +27,8 @@ from store import direct, patience
 from store.errors import StoreBusy, StoreUnavailable
 
 LOCK_WAIT_SECONDS = 5.0
+#: How long a writer stands back for another that has waited longer; a waiter that was frozen costs no more than this.
+_COURTESY_SECONDS = 1.0
 
 
 def _dumps(value: Any) -> str:
@@ -34,12 +36,16 @@ def _dumps(value: Any) -> str:
 
 
 class WriteLock:
-    """An exclusive lock between processes (flock on a file) and between threads, held for one transaction."""
+    """An exclusive lock between processes (flock on a file) and between threads, held for one transaction.
+
+    Who waits stands in `write.turn`, another lock, which everybody passes: a program that writes all the time frees
+    the lock for an instant only, and one that asks now and then would hardly ever see it free.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._threads = threading.Lock()
-        self._fd = -1
+        self._fd = self._turn = -1
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -56,19 +62,36 @@ class WriteLock:
             self._threads.release()
 
     def _lock_file(self) -> None:
-        if self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
-        pause = 0.0005
-        while True:
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StoreBusy("the database is being written by another process, try again") from None
-                time.sleep(pause)
-                pause = min(pause * 2, 0.02)
+        if self._turn < 0:
+            self._fd = _lock_of(self._path) if self._fd < 0 else self._fd
+            self._turn = _lock_of(self._path.with_suffix(".turn"))
+        now = time.monotonic()
+        in_turn = _locked(self._turn, now + _COURTESY_SECONDS)
+        try:
+            if not _locked(self._fd, now + LOCK_WAIT_SECONDS):
+                raise StoreBusy("the database is being written by another process, try again")
+        finally:
+            if in_turn:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+
+def _lock_of(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _locked(fd: int, deadline: float) -> bool:
+    """Lock a file; False when it was not to be had by then (monotonic seconds)."""
+    pause = 0.0005
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 2, 0.02)
+        else:
+            return True
 
 
 class Database:

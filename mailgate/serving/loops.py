@@ -304,7 +304,10 @@ class DeliverLoop(Loop):
         self._join(_AFTER_CUT)
         self._collect()
         if self._unsettled:
-            deliver.settle(self._site, self._owner, self._unsettled)
+            try:
+                deliver.settle(self._site, self._owner, self._unsettled)
+            except StoreError as error:  # they leave again at the next start, as the same bytes
+                _LOG.error("not settled", mails=len(self._unsettled), error=str(error))
         self._relay.close()
 
     def _join(self, seconds: float) -> None:

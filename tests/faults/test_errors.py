@@ -28,13 +28,11 @@ FAULTS = (
     ("pwrite64:error=EIO", {451}),
     ("pwrite64:error=EIO:when=3", {451}),
     ("pwrite64:error=ENOSPC", {452}),
-    ("pwrite64:retval=7", {451, 452}),
     ("openat:error=EMFILE", {451}),
     ("openat:error=ENFILE", {451}),
     ("pread64:error=EIO", {451}),
     ("rename:error=EIO", {451}),
     ("ftruncate,fallocate:error=ENOSPC", {451, 452}),
-    ("fcntl:error=ENOLCK", {451}),
     ("flock:error=ENOLCK", {451}),
 )
 

@@ -223,7 +223,7 @@ def test_killed_at_system_calls_of_the_whole_line(
             deaths.at(number)
         figures = deaths.check()
     for key in deaths.mails:
-        acknowledged = running.sink.wait_for(1, to=sender_of(key))
+        acknowledged = running.sink.wait_for(1, to=sender_of(key), limit=90)
         assert len({m.raw for m in acknowledged}) == 1
     told(capsys, "killed at system calls of the whole line", figures)
 

@@ -178,7 +178,7 @@ class Gateway:
     # -- commands --------------------------------------------------------------------------------------------------
 
     def run(
-        self, *arguments: str, stdin: bytes = b"", code: int | None = 0, config: bool = True, limit: float = 60.0
+        self, *arguments: str, stdin: bytes = b"", code: int | None = 0, config: bool = True, limit: float = 180.0
     ) -> subprocess.CompletedProcess[bytes]:
         """Run `mailgate ARGUMENTS --config FOLDER`. code: the exit code it must have, None for any."""
         command = [str(PROGRAM), *arguments, *(("--config", str(self.home)) if config else ())]

@@ -11,6 +11,7 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, Boolean, DateTime, MetaData, Table, select, text
+from sqlalchemy.exc import SAWarning
 
 from store import schema
 from store.engine import Database, sqlite_url
@@ -84,7 +86,9 @@ def everything(url: str) -> dict[str, list[str]]:
     """Every row of every table."""
     database = Database(url)
     metadata = MetaData()
-    metadata.reflect(database.engine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # it cannot read an index of an expression
+        metadata.reflect(database.engine)
     try:
         with database.read() as connection:
             return {
@@ -112,16 +116,7 @@ class Migrations:
 
     def run(self, kill_at: int | None = None) -> int:
         """`mailgate migrate`, killed at that call. The exit code, negative for a signal."""
-        command = [
-            find_program("strace"),
-            "-f",
-            "-qq",
-            "--seccomp-bpf",
-            "-o",
-            str(self._log),
-            "-e",
-            f"trace={self._calls}",
-        ]
+        command = [find_program("strace"), "-f", "-qq", "-o", str(self._log), "-e", f"trace={self._calls}"]
         if kill_at is not None:
             command += ["-e", f"inject={self._calls}:signal=SIGKILL:when={kill_at}"]
         command += [str(PROGRAM), "migrate", "--config", str(self.gateway.home)]
@@ -185,7 +180,9 @@ def test_killed_twenty_times(migrations: Migrations, release: str, capsys: pytes
         assert found in (old, schema.newest())
         assert everything(migrations.url) == (before if found == old else after)
         new += found != old
-        migrations.gateway.run("migrate")
+        again = Database(migrations.url)
+        schema.migrate(again)
+        again.close()
         assert everything(migrations.url) == after
     assert kills >= share - 1
     with capsys.disabled():
