@@ -21,6 +21,7 @@ class BlobFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: set[str] = set()  # folders whose own entry this process has brought to the disk
+        self._doubted: set[str] = set()  # blobs whose entry could not be: a second fsync would say yes to nothing
 
     def put(self, content: bytes, sha256: str = "") -> str:
         """Store `content` and return its digest. Idempotent; durable on return.
@@ -30,8 +31,8 @@ class BlobFolder:
         digest = sha256 or hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         self._make_folder(path.parent)
-        if _touched(path):
-            folders.sync(path.parent)  # whoever wrote it may have died before the entry reached the disk
+        if digest not in self._doubted and _touched(path):
+            self._enter(path, digest)  # whoever wrote it may have died before the entry reached the disk
             return digest
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -47,7 +48,7 @@ class BlobFolder:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        folders.sync(path.parent)
+        self._enter(path, digest)
         return digest
 
     def get(self, sha256: str) -> bytes:
@@ -79,6 +80,14 @@ class BlobFolder:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
             raise FileNotFoundError(f"{sha256!r} names no blob")
         return self.root / sha256[:2] / sha256[2:]
+
+    def _enter(self, path: Path, digest: str) -> None:
+        try:
+            folders.sync(path.parent)
+        except OSError:
+            self._doubted.add(digest)
+            raise
+        self._doubted.discard(digest)
 
     def _make_folder(self, folder: Path) -> None:
         """Whoever made a folder that is there may have died, or be about to, before its entry reached the disk."""

@@ -94,3 +94,24 @@ def test_a_blob_that_is_put_again_while_a_sweep_looks_at_it_stays(tmp_path: Path
     blobs.delete(digest, made_before=2)
     blobs.delete(digest, made_before=2)
     assert list(blobs.all()) == []
+
+
+def test_an_entry_that_could_not_be_synced_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel reports what it could not write once: the next fsync of the folder says yes to nothing."""
+    blobs = BlobFolder(tmp_path)
+    digest = blobs.put(b"something else")
+    blobs.put(CONTENT)
+    inner, broken = os.fsync, [True]
+
+    def fsync(fd: int) -> None:
+        if broken[0] and Path(os.readlink(f"/proc/self/fd/{fd}")).is_dir():
+            raise OSError(errno.EIO, "Input/output error")
+        inner(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    inode = blobs.path(digest).stat().st_ino
+    with pytest.raises(OSError, match="Input/output"):
+        blobs.put(b"something else")
+    broken[0] = False
+    assert blobs.put(b"something else") == digest
+    assert blobs.path(digest).stat().st_ino != inode
