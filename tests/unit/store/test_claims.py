@@ -16,6 +16,7 @@ from store.engine import Database
 from store.errors import LostLease
 from store.ids import IdSource
 from store.tables import JOURNAL, OUTBOX
+from store.vocabulary import OutboxState
 from store.writer import Writer
 
 NOW = datetime(2025, 11, 5, 13, 22, tzinfo=UTC)
@@ -122,11 +123,11 @@ def test_the_outbox_is_claimed_once(database: Database) -> None:
     }  # fmt: skip
     with database.write() as connection:
         outbox.enqueue(connection, [row])
-        (claimed,) = outbox.claim(connection, "a", NOW, LEASE, 10)
-        assert outbox.claim(connection, "b", NOW, LEASE, 10) == []
+        (claimed,) = outbox.claim(connection, OutboxState.WAITING, "a", NOW, LEASE, 10)
+        assert outbox.claim(connection, OutboxState.WAITING, "b", NOW, LEASE, 10) == []
         assert not outbox.settle(connection, claimed.id, "b", state="accepted")
         assert outbox.settle(connection, claimed.id, "a", state="accepted")
-        assert outbox.claim(connection, "b", NOW + timedelta(days=1), LEASE, 10) == []
+        assert outbox.claim(connection, OutboxState.WAITING, "b", NOW + timedelta(days=1), LEASE, 10) == []
         assert claims.release(connection, OUTBOX, "a") == 0
 
 
