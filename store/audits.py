@@ -33,6 +33,13 @@ def known(connection: Connection, marks: Sequence[str]) -> set[str]:
     return found & set(marks)
 
 
+def is_known(connection: Connection, account: str, sha256: str, received_at: datetime) -> bool:
+    """Whether a row has these very bytes out of that mailbox, of that instant."""
+    j = JOURNAL.c
+    query = select(j.origin).where(j.raw_sha256 == sha256, j.received_at == received_at, j.road == str(Road.IMAP))
+    return any(origin.get("account") == account for origin in connection.execute(query).scalars())
+
+
 def cursors(connection: Connection) -> list[Row[Any]]:
     """How far each folder was read."""
     return list(connection.execute(select(IMAP_CURSOR)))

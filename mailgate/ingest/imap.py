@@ -15,7 +15,7 @@ from mailgate import log
 from mailgate.clock import Clock
 from mailgate.errors import MailgateError, SmtpReply
 from mailgate.ingest.imap_account import After, Flag, ImapAccount, ImapTimeouts, Leave, Move, check_folder_name
-from mailgate.ingest.imap_desk import Cursor, Cursors, Desk, JournalPaused, Oversize
+from mailgate.ingest.imap_desk import Cursor, Cursors, Desk, JournalPaused, Known, Oversize, never_known
 from mailgate.ingest.imap_folder import FolderReader
 from mailgate.ingest.imap_health import FolderHealth, ImapHealth, ImapState
 from mailgate.ingest.imap_session import ImapRefused, ImapSession, LoginRefused
@@ -51,7 +51,7 @@ class ImapWorker:
 
     accept: durable when it returns; raises MailgateError when the journal cannot take mail now.
     oversize: told of mail that is too large, durably. monotonic: seconds. jitter: 0.0 to 1.0, drawn for each back-off.
-    ready: as on the SMTP port, whether the disk has room for so many octets.
+    ready: as on the SMTP port, whether the disk has room for so many octets. known: see `Desk`.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class ImapWorker:
         health: ImapHealth,
         stop_event: threading.Event,
         ready: Callable[[int], SmtpReply | None] = lambda size: None,
+        known: Known = never_known,
     ) -> None:
         self._account = account
         self._clock = clock
@@ -74,7 +75,7 @@ class ImapWorker:
         self._health = health
         self._stop = stop_event
         self._log = log.get("imap").bind(account=account.name)
-        desk = Desk(cursors, accept, oversize, clock, monotonic, health, stop_event.is_set, ready)
+        desk = Desk(cursors, accept, oversize, clock, monotonic, health, stop_event.is_set, ready, known)
         self._readers = {folder: FolderReader(account, folder, desk) for folder in account.folders}
         self._due = dict.fromkeys(account.folders, 0.0)
         self._failures = 0

@@ -46,6 +46,15 @@ class Cursors(Protocol):
     def put(self, account: str, folder: str, cursor: Cursor) -> None: ...
 
 
+#: (account, SHA-256 of the bytes, received_at) → whether the journal has that mail.
+Known = Callable[[str, str, datetime], bool]
+
+
+def never_known(account: str, sha256: str, received_at: datetime) -> bool:
+    """For a journal that cannot be asked: it is given everything, and knows duplicates by their content."""
+    return False
+
+
 class JournalPaused(MailgateError):
     """The journal, or the store of cursors, cannot take anything now; the mail `uid` and later stay on the server."""
 
@@ -74,6 +83,7 @@ class Desk:
 
     oversize: told once per mail, durably, before the cursor passes it. monotonic: seconds.  ready: whether mail of so
     many octets would be taken now, so that what would not is not fetched either; None, or the reply that says why.
+    known: whether the journal has these very bytes (SHA-256) out of that account, of that instant; may raise likewise.
     """
 
     cursors: Cursors
@@ -84,3 +94,4 @@ class Desk:
     health: ImapHealth
     stopping: Callable[[], bool]
     ready: Callable[[int], SmtpReply | None] = lambda size: None
+    known: Known = never_known

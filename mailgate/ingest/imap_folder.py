@@ -8,6 +8,7 @@ stops the folder nor is it forgotten.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -262,8 +263,12 @@ class FolderReader:
 
     def _accept(self, mail: _Mail, raw: bytes) -> bool:
         """Hand one mail to the journal. False when this mail was put aside. Raises JournalPaused."""
+        received = self._received(mail, raw)
         try:
-            journal_id = self._desk.accept(self._received(mail, raw))
+            if self._is_known(mail, received):
+                self._failures.setdefault(mail.uid, _Failure()).accepted = True
+                return True
+            journal_id = self._desk.accept(received)
         except MailgateError as error:
             failure = self._failures.setdefault(mail.uid, _Failure())
             if error.retryable or failure.count + 1 < STUCK_AFTER:
@@ -281,6 +286,13 @@ class FolderReader:
         self._desk.health.counted(self._account.name, self._folder, taken=1)
         self._log.info("imap_accepted", uid=mail.uid, journal_id=journal_id, size=len(raw))
         return True
+
+    def _is_known(self, mail: _Mail, received: Received) -> bool:
+        """Whether it is in the journal since before all UIDs changed: some servers change them with every login."""
+        if mail.uid > self._cursor.renumbered:
+            return False
+        digest = hashlib.sha256(received.raw).hexdigest()
+        return self._desk.known(self._account.name, digest, received.received_at)
 
     def _received(self, mail: _Mail, raw: bytes) -> Received:
         """received_at is the server's INTERNALDATE, never in the future: what is old must look old (`ack_within`)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -17,11 +17,12 @@ from mailgate.errors import Unavailable
 from mailgate.flows.site import Site
 from mailgate.ingest.imap import Cursor, ImapAccount, ImapHealth, ImapWorker, Oversize
 from mailgate.ingest.imap_account import Flag, ImapTimeouts, Leave, Move, Since
+from mailgate.ingest.imap_desk import Known
 from mailgate.ingest.journal import DiskReserve, Journal
 from mailgate.sections import ImapAccount as ImapSection
 from mailgate.settings import Settings
 from mailgate.yamltypes import seconds
-from store import cursors
+from store import audits, cursors
 from store.errors import StoreError
 
 _LOG = log.get("imap")
@@ -59,6 +60,19 @@ class StoredCursors:
             raise Unavailable(str(error)) from error
 
 
+def _knows(site: Site) -> Known:
+    """Asks the journal. Raises Unavailable when the database is away."""
+
+    def known(account: str, sha256: str, received_at: datetime) -> bool:
+        try:
+            with site.writer.database.read() as connection:
+                return audits.is_known(connection, account, sha256, received_at)
+        except StoreError as error:
+            raise Unavailable(str(error)) from error
+
+    return known
+
+
 class Mailboxes:
     """All accounts of a node; `health` says how each does, `tokens` are those of accounts that have no password."""
 
@@ -83,6 +97,7 @@ class Mailboxes:
                 health=self.health,
                 stop_event=self._stop,
                 ready=disk.ready,
+                known=_knows(house.site),
             )
             self._threads.append(threading.Thread(target=worker.run, name=f"imap-{section.label}", daemon=True))
 

@@ -160,6 +160,33 @@ def test_a_server_that_says_uidnext_wrongly_is_not_read_anew_each_time(server: I
     assert house.raws() == [mail(f"m{n}") for n in range(6)]
 
 
+@pytest.mark.parametrize("after", [Leave(), Flag("mailgate"), Move("Lidos")], ids=["leave", "flag", "move"])
+def test_a_server_that_renumbers_at_every_look(server: IllImap, house: House, after: After) -> None:
+    """The journal is not filled with what it has: it is asked."""
+    house.asked = True
+
+    def anew(c: IllConnection, tag: str, args: str) -> bool:
+        if c.folder != args.strip('"'):  # at the first look of each connection, or as here, of each other one
+            server.inbox.renumber(server.inbox.uidvalidity + 1)
+        return False
+
+    server.moods |= {"SELECT": anew, "EXAMINE": anew}  # type: ignore[dict-item]
+    with house.running(account(server, after)):
+        house.wait_well()
+        for n in range(6):
+            server.deliver(mail(f"m{n}"), NOW)
+            house.wait_taken(n + 1)
+            server.cut()
+        looks = len(server.connections)
+        for _ in range(3):
+            wait_until(lambda seen=looks: len(server.connections) > seen, what="another look")  # type: ignore[misc]
+            looks = len(server.connections)
+            house.wait_well()
+            server.cut()
+        house.wait_well()
+    assert Counter(house.raws()) == Counter(mail(f"m{n}") for n in range(6))
+
+
 def test_a_server_whose_clock_is_behind_and_all_uids_change(server: IllImap, house: House) -> None:
     """What came after the first start is older than it by the server's clock, and not taken yet when all change."""
     server.inbox.add(mail("old"), NOW - timedelta(hours=3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Iterator
@@ -63,6 +64,7 @@ class House:
         self.oversize: list[Oversize] = []
         self.refusals: list[Exception] = []
         self.no_room: SmtpReply | None = None
+        self.asked = False
 
     def accept(self, received: Received) -> str:
         if self.refusals:
@@ -72,6 +74,13 @@ class House:
 
     def raws(self) -> list[bytes]:
         return [received.raw for received in self.taken]
+
+    def known(self, account: str, sha256: str, received_at: datetime) -> bool:
+        """As a journal does where `asked` says so; else everything is handed over again."""
+        return self.asked and any(
+            (r.origin["account"], hashlib.sha256(r.raw).hexdigest(), r.received_at) == (account, sha256, received_at)
+            for r in self.taken
+        )
 
     def worker(self, account: ImapAccount, stop: threading.Event) -> ImapWorker:
         return ImapWorker(
@@ -85,6 +94,7 @@ class House:
             health=self.health,
             stop_event=stop,
             ready=lambda size: self.no_room,
+            known=self.known,
         )
 
     @contextlib.contextmanager
