@@ -121,6 +121,7 @@ class House:
         mail_from: str | None = None,
         road: Road = Road.LMTP,
         auth_user: str = "",
+        origin: dict[str, str | int] | None = None,
     ) -> Settled:
         """Accept one mail, read it and let it become what it becomes. mail_from: None means the author's address."""
         if mail_from is None:
@@ -129,7 +130,7 @@ class House:
         row_id = site.ids.new()
         now = site.clock()
         row = {
-            "id": row_id, "received_at": now, "road": str(road), "origin": {}, "mail_from": mail_from,
+            "id": row_id, "received_at": now, "road": str(road), "origin": origin or {}, "mail_from": mail_from,
             "rcpt_tos": list(rcpt_tos), "peer": "", "helo": "", "auth_user": auth_user, "tls": False,
             "size_bytes": len(raw), "raw_sha256": hashlib.sha256(raw).hexdigest(), "raw_blob": False,
             "outcome": str(Outcome.PENDING), "reason": "", "detail": "", "resumed": "", "attempts": 0,

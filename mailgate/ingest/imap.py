@@ -79,6 +79,7 @@ class ImapWorker:
         self._readers = {folder: FolderReader(account, folder, desk) for folder in account.folders}
         self._due = dict.fromkeys(account.folders, 0.0)
         self._failures = 0
+        self._opened: set[str] = set()
         self._idle_works = account.idle
 
     def run(self) -> None:
@@ -88,6 +89,7 @@ class ImapWorker:
             try:
                 with ImapSession(self._account, self._monotonic, self._stop.is_set) as session:
                     self._log.info("imap_connected", host=self._account.host)
+                    self._opened.clear()
                     self._serve(session)
             except Stopping:
                 break
@@ -122,18 +124,25 @@ class ImapWorker:
                 self._wait(session)
 
     def _read(self, session: ImapSession, folder: str) -> bool:
-        """One turn in one folder. A folder that is refused is noted, and does not hold up the others."""
+        """One turn in one folder. A folder that is refused is noted, and does not hold up the others.
+
+        One that this connection has read before is tried over a new one: Dovecot (2.3, 2026), its files lost under it,
+        refuses for as long as the connection lasts, and serves the next.
+        """
         name = self._account.name
         self._health.state(name, folder, ImapState.READING)
         try:
             more = self._readers[folder].turn(session)
         except ImapRefused as error:
+            if folder in self._opened:
+                raise ImapTrouble(str(error)) from error
             self._log.warning("imap_folder_refused", folder=folder, reason=str(error))
             self._health.failure(name, folder, str(error), self._clock(), ImapState.FAILING)
             self._due[folder] = self._monotonic() + max(
                 self._account.poll.total_seconds(), self._account.timeouts.backoff_first
             )
             return False
+        self._opened.add(folder)
         if not more:
             self._health.success(name, folder, self._clock())
             self._health.state(name, folder, ImapState.POLLING)

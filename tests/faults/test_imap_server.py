@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from mailgate.authn.oauth import Grant, TokenSource
 from mailgate.ingest.imap import After, Cursor, Flag, ImapAccount, Leave, Move
 from mailgate.ingest.imap_session import ImapSession
 from tests.faults.imap import FAULTS, IllConnection, IllImap, silent_port
@@ -344,6 +345,35 @@ def test_names_of_folders_that_are_odd_or_harmful_hinder_nobody(server: IllImap)
         'EXAMINE "Com espa&AOc-o"', r'EXAMINE "diz \"oi\" e \\"', 'EXAMINE "2024"', 'EXAMINE "A (b) *"',
         'EXAMINE "&-9999999-x&--"', 'EXAMINE "Entw&APw-rfe"',
     ]  # fmt: skip
+
+
+def test_a_folder_that_one_connection_refuses_and_the_next_serves(server: IllImap, house: House) -> None:
+    """Dovecot, its index lost under an open session, says so for as long as that session lasts."""
+    server.inbox.add(mail("one"), NOW)
+    lost: list[object] = []
+
+    def refuses(c: IllConnection, tag: str, args: str) -> bool:
+        return c in lost and c.no(tag, "Mailbox was deleted under us")
+
+    server.moods["EXAMINE"] = refuses  # type: ignore[assignment]
+    with house.running(account(server)):
+        house.wait_last(1)
+        house.wait_well()
+        lost.extend(server.connections)
+        server.inbox.add(mail("two"), NOW)
+        house.wait_last(2)
+
+
+def test_a_token_that_is_refused_before_its_time_is_not_offered_again(server: IllImap, house: House) -> None:
+    server.tokens = {"fresh"}
+    given = iter(["revoked", "fresh"])
+    tokens = TokenSource(lambda: Grant(next(given), 3600.0))
+    server.inbox.add(mail(), NOW)
+    with house.running(account(server, password="", token=tokens.token, refused_token=tokens.forget)):
+        house.wait_last(1)
+    assert server.seen["AUTHENTICATE"] == 2
+    assert tokens.well
+    assert 3500 < (tokens.expires_in or 0.0) <= 3600
 
 
 def test_other_mailboxes_go_on_while_several_are_ill(server: IllImap, house: House) -> None:

@@ -28,6 +28,15 @@ def test_the_same_bytes_by_another_road_are_one_comment(story: Story) -> None:
     assert story.told() == [("N1", ANA[1]), ("N19", BRUNO[1])]
 
 
+def test_a_mailbox_whose_uids_changed_brings_old_mail_again(story: Story) -> None:
+    """Moved to another server, it dates all mail today: D11, a ticket of last quarter is not opened twice."""
+    mail = plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656.")
+    assert story.receive(mail, road=Road.IMAP, origin={"uid": 7}).outcome is Outcome.OPENED
+    story.later(days=90)
+    assert story.receive(mail, road=Road.IMAP, origin={"uid": 3, "renumbered": 1}).outcome is Outcome.DUPLICATE
+    assert story.receive(mail, road=Road.IMAP, origin={"uid": 9}).outcome is Outcome.OPENED
+
+
 def test_the_same_message_id_with_other_content_is_a_mail_of_its_own(story: Story) -> None:
     """S2; FreeScout #5591 lost real mail: a parcel service gave one id to all its mails."""
     one = plain_mail(ANA, SUPPORT, "Pacote 1", "Saiu para entrega.").replace(b"Message-ID: <", b"Message-ID: <same-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from mailgate.clock import utc_now
 from mailgate.ingest.imap import Flag, ImapAccount, Move, probe
+from mailgate.ingest.imap_wire import GuardedImap
 from tests.integration.dovecot import Dovecot
 from tests.integration.machine import wait_until
 from tests.unit.ingest.imap_house import House, account_at, mail
@@ -97,6 +99,51 @@ def test_lost_uids_bring_everything_again_for_the_journal_to_compare(dovecot: Do
         wait_until(lambda: house.cursor().uidvalidity == changed, what="the new UIDVALIDITY")
         house.wait_last(2)
     assert set(house.raws()) == {mail("one"), mail("two")}
+
+
+def test_the_server_is_killed_in_the_middle_of_a_mail(
+    dovecot: Dovecot, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = account_of(dovecot, after=Move("Lidos"))
+    raws = [mail("first"), mail("large", ("x" * 900 + "\r\n") * 12_000), mail("last")]
+    for raw in raws:
+        dovecot.append(raw, account.user)
+    fill, killed = GuardedImap._fill, []
+
+    def killing(wire: GuardedImap) -> bool:
+        more = fill(wire)
+        if len(wire._buffer) > 2_000_000 and not killed:
+            killed.append(len(wire._buffer))
+            dovecot.kill9()
+        return more
+
+    monkeypatch.setattr(GuardedImap, "_fill", killing)
+    with house.running(account):
+        wait_until(lambda: killed and house.folder_health().failing_since, what="the crash")
+        dovecot.start()
+        house.wait_last(3)
+        house.wait_well()
+    assert house.raws() == raws
+    assert dovecot.mails(account.user) == {}
+    assert sorted(dovecot.mails(account.user, "Lidos").values()) == sorted(raws)
+
+
+def test_uids_are_lost_while_the_mailbox_is_read(dovecot: Dovecot, house: House) -> None:
+    """Twice, with mails that come meanwhile; the journal is asked, and given nothing that it has."""
+    house.asked = True
+    account = account_of(dovecot, since="now", idle=False)
+    with dovecot.client(account.user) as client:
+        client.append("INBOX", mail("old"), msg_time=utc_now() - timedelta(days=2))
+    with house.running(account):
+        house.wait_well()
+        for n in range(2):
+            dovecot.append(mail(f"a{n}"), account.user)
+            changed = dovecot.forget_uids(account.user)
+            dovecot.append(mail(f"b{n}"), account.user)
+            wait_until(lambda v=changed: house.cursor().uidvalidity == v, what="the new UIDVALIDITY")  # type: ignore[misc]
+            house.wait_taken(2 * n + 2)
+            house.wait_well()
+    assert Counter(house.raws()) == Counter(mail(s) for s in ("a0", "b0", "a1", "b1"))
 
 
 def test_lost_uids_do_not_bring_mail_from_before_the_first_start(dovecot: Dovecot, house: House) -> None:

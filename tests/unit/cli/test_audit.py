@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
 from mailgate import app
+from mailgate.authn.oauth import Grant, TokenSource, TokenUnavailable
+from mailgate.ingest.imap import ImapHealth
 from mailgate.metrics import Metrics
 from mailgate.serving.audits import DailyAudit, is_overdue
 from mailgate.serving.ops import Watched, find_warnings, measure
 from mailgate.settings import load_settings
-from store import audits, cursors
-from store.tables import OUTBOX
+from store import audits, cursors, timers
+from store.tables import OUTBOX, TICKET
 from tests.unit.cli.conftest import Shell
 from tests.unit.ingest.fake_imap import FakeFolder, FakeImap
 
@@ -185,5 +188,44 @@ def test_an_audit_that_never_came_is_an_alarm_and_a_day_left_out_is_none(shell: 
         house.site.writer.call(lambda connection: done(connection, friday))
         assert not overdue(friday + timedelta(days=3)), "Saturday and Sunday are left out"
         assert overdue(friday + timedelta(days=3, hours=3))
+    finally:
+        house.close()
+
+
+def test_what_is_late_and_which_token_runs_out_is_measured(shell: Shell) -> None:
+    shell.take_in(shell.mail())
+    house = app.open_house(load_settings(shell.file))
+    now = house.site.clock()
+    metrics = Metrics()
+
+    def refuse() -> Grant:
+        raise TokenUnavailable("invalid_grant")
+
+    good, bad = TokenSource(lambda: Grant("x", 1800.0)), TokenSource(refuse)
+    good.token()
+    with suppress(TokenUnavailable):
+        bad.token()
+    health = ImapHealth()
+    health.success("caixa", "INBOX", now)
+    health.counted("caixa", "INBOX", taken=3, oversize=1)
+    health.stuck("caixa", "INBOX", (4, 5))
+    watched = Watched(house, NoDisk(), health, metrics, lambda: True, {"caixa": good, "relay": bad})  # type: ignore[arg-type]
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"mailgate_{name}", labels)
+
+    try:
+        measure(watched)
+        assert value("timer_lag_seconds") == 0
+        late = {"id": 1, "name": "close", "status": "new", "state": "armed", "due_at": now - timedelta(hours=1)}
+        house.site.writer.call(lambda c: timers.arm(c, [late | {"ticket_id": c.execute(select(TICKET.c.id)).scalar()}]))
+        measure(watched)
+        assert 3600 <= (value("timer_lag_seconds") or 0.0) < 3700
+        assert abs((value("token_expiry_timestamp", account="caixa") or 0.0) - now.timestamp() - 1800) < 60
+        assert (value("token_well", account="caixa"), value("token_well", account="relay")) == (1, 0)
+        assert find_warnings(watched) == ["relay: no access token can be had"]
+        place = {"account": "caixa", "folder": "INBOX"}
+        assert value("imap_last_success_timestamp", **place) == now.timestamp()
+        assert [value(f"imap_{what}_mails", **place) for what in ("taken", "stuck", "oversize")] == [3, 2, 1]
     finally:
         house.close()

@@ -175,6 +175,18 @@ def test_the_first_of_the_same_mail_is_the_first_for_thirty_days(database: Datab
     assert first(5, NOW + timedelta(days=30, hours=2), bare=True) == 5
 
 
+def test_a_mailbox_that_moved_brings_nothing_twice(database: Database) -> None:
+    """Its new server dates years of mail today: where all UIDs changed the same mail is the same however old."""
+
+    def first(mail: int, at: datetime, *, bare: bool = False) -> int:
+        with database.write() as connection:
+            return journal.first_with(connection, "print", mail, at, bare, renumbered=True)
+
+    assert first(1, NOW) == 1
+    assert first(2, NOW + timedelta(days=900)) == 1
+    assert first(3, NOW + timedelta(days=900), bare=True) == 3, "one without Message-ID and Date may be another"
+
+
 def test_two_workers_with_the_same_mail_agree_who_was_first(database: Database) -> None:
     """On two nodes at once: the second waits for the first one's commit and sees it."""
     found: dict[int, int] = {}
