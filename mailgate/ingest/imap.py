@@ -80,6 +80,7 @@ class ImapWorker:
         self._due = dict.fromkeys(account.folders, 0.0)
         self._failures = 0
         self._opened: set[str] = set()
+        self._taken = 0
         self._idle_works = account.idle
 
     def run(self) -> None:
@@ -90,6 +91,7 @@ class ImapWorker:
                 with ImapSession(self._account, self._monotonic, self._stop.is_set) as session:
                     self._log.info("imap_connected", host=self._account.host)
                     self._opened.clear()
+                    self._taken = self._taken_so_far()
                     self._serve(session)
             except Stopping:
                 break
@@ -103,6 +105,8 @@ class ImapWorker:
     def _trouble(self, reason: str, state: ImapState) -> None:
         """Note it for every folder of the account and wait; the wait ends at once when we are to stop."""
         limits = self._account.timeouts
+        if self._taken_so_far() > self._taken:
+            self._failures = 0  # a connection that brought mail was worth its while
         delay = min(limits.backoff_last, limits.backoff_first * 2.0 ** min(self._failures, 20))
         delay *= 0.75 + 0.5 * self._jitter()
         self._failures += 1
@@ -111,6 +115,9 @@ class ImapWorker:
             self._health.failure(self._account.name, folder, reason, self._clock(), state)
         self._due = dict.fromkeys(self._due, 0.0)
         self._stop.wait(delay)
+
+    def _taken_so_far(self) -> int:
+        return sum(h.taken for h in self._health.snapshot() if h.account == self._account.name)
 
     def _serve(self, session: ImapSession) -> None:
         while not self._stop.is_set():

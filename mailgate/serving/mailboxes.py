@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -138,7 +138,7 @@ def account_of(section: ImapSection, settings: Settings, tokens: TokenSource | N
         folders=section.folders,
         since=since,
         after=after,
-        poll=min(section.poll, max(settings.sweeps.imap, section.poll)),
+        poll=_poll(section, settings),
         idle=section.idle,
         max_message_bytes=limits.message_bytes,
         max_literal_bytes=max(limits.imap_literal_bytes, limits.message_bytes),
@@ -149,6 +149,14 @@ def account_of(section: ImapSection, settings: Settings, tokens: TokenSource | N
         ),
         ca_file=str(section.ca_file or ""),
     )
+
+
+def _poll(section: ImapSection, settings: Settings) -> timedelta:
+    """The mailbox's own `poll` where it is written, else `sweeps.imap` where that is; providers count logins."""
+    sweeps = settings.sweeps
+    if "poll" not in section.model_fields_set and "imap" in sweeps.model_fields_set:
+        return sweeps.imap
+    return section.poll
 
 
 def _too_large(mail: Oversize) -> None:

@@ -87,6 +87,12 @@ def find_troubles(watched: Watched) -> list[str]:
 def find_warnings(watched: Watched) -> list[str]:
     """What a person should look at; the node does its work."""
     warnings = [f"{name}: no access token can be had" for name, one in watched.tokens.items() if not one.well]
+    if watched.imap is not None:
+        warnings += [
+            f"mailbox {f.account}, folder {f.folder}: {len(f.stuck)} mails cannot be taken, or not moved"
+            for f in watched.imap.snapshot()
+            if f.stuck
+        ]
     try:
         with watched.house.database.read() as connection:
             if is_overdue(watched.house, connection):

@@ -15,7 +15,7 @@ from mailgate.ingest.imap import After, Cursor, Flag, ImapAccount, Leave, Move
 from mailgate.ingest.imap_session import ImapSession
 from tests.faults.imap import FAULTS, IllConnection, IllImap, silent_port
 from tests.integration.machine import wait_until
-from tests.unit.ingest.fake_imap import FULL, FakeFolder
+from tests.unit.ingest.fake_imap import FULL, FakeFolder, Hangup
 from tests.unit.ingest.imap_house import HASTE, NOW, House, account_at, mail
 
 QUICK = replace(HASTE, operation=0.4, backoff_first=0.01, backoff_last=0.02)
@@ -362,6 +362,25 @@ def test_a_folder_that_one_connection_refuses_and_the_next_serves(server: IllIma
         lost.extend(server.connections)
         server.inbox.add(mail("two"), NOW)
         house.wait_last(2)
+
+
+def test_a_connection_that_brought_mail_was_no_failure(server: IllImap, house: House) -> None:
+    """One that breaks at each second mail would else wait longer and longer, to five minutes, with mail to be had."""
+    for n in range(24):
+        server.inbox.add(mail(f"m{n}"), NOW)
+
+    def breaks(c: IllConnection, tag: str, args: str) -> bool:
+        if "BODY" in args:
+            server.seen["bodies"] += 1
+            if server.seen["bodies"] % 2 == 0:
+                raise Hangup
+        return False
+
+    server.moods["UID FETCH"] = breaks  # type: ignore[assignment]
+    slow = replace(QUICK, backoff_first=0.02, backoff_last=60.0)
+    with house.running(account(server, timeouts=slow)):
+        house.wait_last(24)
+    assert Counter(house.raws()) == Counter(mail(f"m{n}") for n in range(24))
 
 
 def test_a_token_that_is_refused_before_its_time_is_not_offered_again(server: IllImap, house: House) -> None:

@@ -36,6 +36,7 @@ def opened(gateway: Gateway) -> float:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("gateway_db", ["sqlite"], indirect=True)
 def test_every_mail_of_every_folder_is_accounted_for(gateway: Callable[..., Gateway], dovecot: Dovecot) -> None:
+    mails = [mail(number) for number in range(9)]
     good, bad = mailbox(dovecot, "boa"), mailbox(dovecot, "ruim")
     user = good["user"]
     limits = {"imap_timeout": "2s", "imap_backoff": "1s", "imap_backoff_max": "2s", "acks_total": "off"}
@@ -44,13 +45,13 @@ def test_every_mail_of_every_folder_is_accounted_for(gateway: Callable[..., Gate
     wait_until(lambda: metric(running, place) > 0, 60, "a first look")
 
     dovecot.add_user(bad["user"], "changed")
-    for number in range(5):
-        dovecot.append(mail(number), user)
+    for raw in mails[:5]:
+        dovecot.append(raw, user)
     dovecot.forget_uids(user)
-    dovecot.append(mail(5), user)
+    dovecot.append(mails[5], user)
     wait_until(lambda: opened(running) == 6, 60, "six tickets")
     dovecot.restart()
-    dovecot.append(mail(6), user)
+    dovecot.append(mails[6], user)
     wait_until(lambda: opened(running) == 7, 60, "seven tickets")
 
     def named() -> bool:
@@ -63,9 +64,9 @@ def test_every_mail_of_every_folder_is_accounted_for(gateway: Callable[..., Gate
     dovecot.add_user(bad["user"], "secret")
     wait_until(running.is_ready, 60, "both well again")
 
-    dovecot.append(mail(7), user, to="Junk")
-    dovecot.append(mail(8), user, to="Projetos/Novos")
-    dovecot.append(mail(2), user, to="Arquivo")  # moved by a person since it was taken
+    dovecot.append(mails[7], user, to="Junk")
+    dovecot.append(mails[8], user, to="Projetos/Novos")
+    dovecot.append(mails[2], user, to="Arquivo")  # moved by a person since it was taken
     found = [json.loads(line) for line in running.run("audit", "--json", code=65, limit=200).stdout.splitlines()]
     assert {(v["folder"], v["reason"]) for v in found if v["kind"] == "stray"} == {
         ("Junk", "in the folder for junk"), ("Projetos/Novos", "in a folder that is not read"),

@@ -223,7 +223,10 @@ def test_what_is_late_and_which_token_runs_out_is_measured(shell: Shell) -> None
         assert 3600 <= (value("timer_lag_seconds") or 0.0) < 3700
         assert abs((value("token_expiry_timestamp", account="caixa") or 0.0) - now.timestamp() - 1800) < 60
         assert (value("token_well", account="caixa"), value("token_well", account="relay")) == (1, 0)
-        assert find_warnings(watched) == ["relay: no access token can be had"]
+        assert find_warnings(watched) == [
+            "relay: no access token can be had",
+            "mailbox caixa, folder INBOX: 2 mails cannot be taken, or not moved",
+        ]
         place = {"account": "caixa", "folder": "INBOX"}
         assert value("imap_last_success_timestamp", **place) == now.timestamp()
         assert [value(f"imap_{what}_mails", **place) for what in ("taken", "stuck", "oversize")] == [3, 2, 1]
