@@ -48,7 +48,8 @@ from mailgate.sections import ImapAccount as ImapSection
 from mailgate.settings import Settings, secret
 from mailgate.yamltypes import Listen, Rate, bound, seconds
 from store import people
-from store.blobs import BlobFolder
+from store.blobs import Blobs
+from store.bucket import BlobBucket
 from store.engine import Database
 from store.errors import StoreBusy, StoreError
 from store.ids import IdSource
@@ -373,7 +374,7 @@ class ToolMaker:
 
     limits: MailLimits
     mint: Mint
-    blobs: Path
+    blobs: Blobs
     nameserver: str
     dns_timeout: float
     trusted: tuple[str, ...]
@@ -386,7 +387,9 @@ class ToolMaker:
 
     def __call__(self) -> Tools:
         domains.warm_up()
-        blobs = BlobFolder(self.blobs)
+        blobs = self.blobs
+        if isinstance(blobs, BlobBucket):
+            blobs.warm_up()
         resolver = SystemResolver(self.nameserver, timeout=self.dns_timeout)
         reader = Reader(self.limits, self.mint, blobs, resolver, self.trusted, self.trusted_sealers, self.relays)
         composer = Composer(self.templates, self.translations, own=self.own)
@@ -407,7 +410,7 @@ def tool_maker(settings: Settings) -> ToolMaker:
     return ToolMaker(
         mail_limits(settings),
         load_mint(settings.keys),
-        Path(settings.blobs_url),
+        open_blobs(settings),
         str(Listen(*resolver)) if resolver else "",
         min(settings.auth.timeout.total_seconds(), 1.0),
         (*settings.auth.trusted, *ids),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 class Metrics:
@@ -66,8 +66,16 @@ class Metrics:
         self.audit_overdue = Gauge(
             "mailgate_audit_overdue", "Whether no audit was done for too long", registry=self.registry
         )
+        self.blobs = Histogram(
+            "mailgate_blob_seconds", "Requests to object storage", ["operation", "succeeded"],
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30), registry=self.registry,
+        )  # fmt: skip
         self.audit_at = Gauge("mailgate_audit_last_timestamp", "When the last audit was done", registry=self.registry)
         self.audit_found = Gauge("mailgate_audit_found", "What the last audit found", ["what"], registry=self.registry)
+
+    def blob_asked(self, operation: str, succeeded: bool, seconds: float) -> None:
+        """Count a request to object storage."""
+        self.blobs.labels(operation, "yes" if succeeded else "no").observe(seconds)
 
     def text(self) -> bytes:
         """The numbers in Prometheus' text format."""

@@ -5,8 +5,12 @@ A pipe delivery starts a process for each mail, so what it needs must load fast:
 
 from __future__ import annotations
 
+import configparser
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -17,11 +21,12 @@ from mailgate.mail.support import SupportAddress
 from mailgate.settings import Settings, secret
 from mailgate.yamltypes import seconds
 from store import folders, schema
-from store.blobs import BlobFolder
+from store.blobs import BlobFolder, Blobs
 from store.engine import Database
 
 if TYPE_CHECKING:
     from mailgate.knowledge.base import KnowledgeBase
+    from store.bucket import Access
 
 
 def open_database(settings: Settings, *, migrate: bool) -> Database:
@@ -37,14 +42,56 @@ def open_database(settings: Settings, *, migrate: bool) -> Database:
     return database
 
 
-def open_blobs(settings: Settings) -> BlobFolder:
-    """Where blobs are."""
+def open_blobs(settings: Settings) -> Blobs:
+    """Where blobs are. A bucket is not asked yet. Raises ConfigError for credentials that cannot be read."""
     if settings.blobs_url.startswith("s3://"):
-        reason = "object storage is not built yet; give a folder that all nodes share"
-        raise ConfigError([Mistake(str(settings.folder / "mailgate.yaml"), 0, 0, f"`blobs`: {reason}")])
+        from store.bucket import BlobBucket
+
+        return BlobBucket(bucket_access(settings, os.environ))
     root = Path(settings.blobs_url)
     folders.make(root)
     return BlobFolder(root)
+
+
+def bucket_access(settings: Settings, environment: Mapping[str, str]) -> Access:
+    """How the bucket of `blobs` is reached: settings first, then the environment; the rest is the library's to find.
+
+    Raises ConfigError for a file of credentials that cannot be read.
+    """
+    from store.bucket import Access
+
+    parts = urlsplit(settings.blobs_url)
+    section = settings.object_storage
+    said = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or ""
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    given = _credentials(section.credentials_file) if section.credentials_file is not None else environment
+    # The names of the file are those of the environment in small letters.
+    key = {name: given.get(name.upper()) or given.get(name) or "" for name in _CREDENTIALS}
+    return Access(
+        parts.netloc,
+        parts.path.strip("/"),
+        section.endpoint or said.rstrip("/"),
+        section.region or region,
+        *key.values(),
+    )
+
+
+_CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+
+def _credentials(file: Path) -> Mapping[str, str]:
+    """The profile `default` of a file as the AWS tools write it, with or without its heading."""
+    text = secret(SecretStr(""), file)
+    reader = configparser.ConfigParser(interpolation=None)
+    try:
+        reader.read_string(text if text.lstrip().startswith("[") else f"[default]\n{text}")
+        found = dict(reader["default"])
+    except (configparser.Error, KeyError):
+        found = {}
+    if not found.get(_CREDENTIALS[0]) or not found.get(_CREDENTIALS[1]):
+        reason = f"has no {_CREDENTIALS[0]} and {_CREDENTIALS[1]} under [default]"
+        raise ConfigError([Mistake(str(file), 0, 0, reason)])
+    return found
 
 
 def open_knowledge(settings: Settings) -> KnowledgeBase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -120,6 +121,27 @@ class Oauth(Section):
     refresh_token: Secret = SecretStr("")
     refresh_token_file: OptionalPath = None
     scope: str = ""
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError(f"{value!r} is not the address of a server; write it like https://s3.example.com")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("http is only for this machine itself (127.0.0.1); write https://...")
+    return value.rstrip("/")
+
+
+#: `s3://bucket/prefix`: a bucket's name as S3 has them, and folders of plain names; "." and ".." are none.
+BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._=-]+)*)/?")
+
+
+class ObjectStorage(Section):
+    """How the bucket of `blobs: s3://...` is reached. What is not set is taken from the environment (AWS_...)."""
+
+    endpoint: Annotated[str, AfterValidator(_endpoint)] = ""
+    region: str = ""
+    credentials_file: OptionalPath = None
 
 
 @dataclass(frozen=True, slots=True)

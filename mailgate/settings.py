@@ -23,6 +23,7 @@ from mailgate.errors import ConfigError, Mistake
 from mailgate.limit_settings import Limits
 from mailgate.scaffold import FILE_NAME, presets
 from mailgate.sections import (
+    BUCKET,
     NUMBER,
     AgentEntry,
     Assistant,
@@ -34,6 +35,7 @@ from mailgate.sections import (
     ImapAccount,
     Knowledge,
     Lmtp,
+    ObjectStorage,
     Ops,
     Portal,
     Relay,
@@ -84,6 +86,12 @@ def _database(value: str) -> str:
     raise ValueError(f"{value!r} is not a database; write sqlite or postgresql+psycopg://user@host/name")
 
 
+def _blobs(value: str) -> str:
+    if "://" in value and not BUCKET.fullmatch(value):
+        raise ValueError(f"{value!r} is neither a folder nor a bucket; write ./data/blobs or s3://bucket/prefix")
+    return value.rstrip("/") if value.startswith("s3://") else value
+
+
 def _clock_source(value: str, info: ValidationInfo) -> str:
     if value and not (info.context or {}).get("test"):
         raise ValueError("it moves time and is only for tests (MAILGATE_TEST=1); take it out")
@@ -98,7 +106,8 @@ class Settings(Section):
     base_url: Annotated[str, AfterValidator(_base_url)] = "http://127.0.0.1:8025"
     data: RequiredPath = Field(default=Path("data"), validate_default=True)
     database: Annotated[str, AfterValidator(_database)] = "sqlite"
-    blobs: str = ""
+    blobs: Annotated[str, AfterValidator(_blobs)] = ""
+    object_storage: ObjectStorage = ObjectStorage()
     locale: Language = "pt-BR"
     timezone: Annotated[str, AfterValidator(_timezone)] = "America/Sao_Paulo"
     preset: Annotated[str, AfterValidator(_preset)] = "centrium"
@@ -287,6 +296,7 @@ def _secrets(document: Document, settings: Settings) -> list[Mistake]:
 def _secret_files(settings: Settings) -> list[tuple[yamlfile.Location, Path, bool]]:
     """Where it is set, the file, and whether it is a private key."""
     found: list[tuple[yamlfile.Location, Path | None, bool]] = []
+    found.append((("object_storage", "credentials_file"), settings.object_storage.credentials_file, True))
     if settings.dkim:
         found.append((("dkim", "key_file"), settings.dkim.key_file, True))
     for name, section in (("smtp", settings.smtp), ("submission", settings.submission)):

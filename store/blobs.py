@@ -1,6 +1,8 @@
 """Bytes stored once, named by their SHA-256. A blob is on disk, with its directory entry, before `put` returns.
 
 A blob without a row is swept after a day; a row without a blob never exists, since blobs are put before the commit.
+`Blobs` is what the rest of the program knows: a folder here, a bucket in `bucket.py`. What is not there raises
+FileNotFoundError, everything else that fails another OSError.
 """
 
 from __future__ import annotations
@@ -10,7 +12,55 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+_PART = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A blob that is there, to be read once, part by part."""
+
+    size_bytes: int
+    parts: Iterator[bytes]
+
+
+class Blobs(Protocol):
+    """Where blobs are. Safe between threads; can be pickled, for worker processes."""
+
+    #: How much longer than a disk the place may take, before who waits for it gives up.
+    patience_seconds: float
+
+    @property
+    def name(self) -> str:
+        """What a person calls the place."""
+
+    def put(self, content: bytes, sha256: str = "") -> str:
+        """Store `content` and return its digest. Idempotent; durable on return."""
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes."""
+
+    def start(self, sha256: str, count: int) -> bytes:
+        """The first bytes, `count` at most."""
+
+    def open(self, sha256: str) -> Opened:
+        """The bytes in parts; that the blob is there is known when this returns."""
+
+    def exists(self, sha256: str) -> bool:
+        """Whether there is such a blob."""
+
+    def delete(self, sha256: str, made_before: float | None = None) -> None:
+        """Remove the blob; nothing happens when there is none.
+
+        made_before: seconds since the epoch; one that was put since then, or put again, stays.
+        """
+
+    def all(self) -> Iterator[tuple[str, float]]:
+        """Every stored digest with its modification time (seconds since the epoch)."""
+
 
 from store import folders
 
@@ -18,10 +68,17 @@ from store import folders
 class BlobFolder:
     """A folder `ab/cdef...` of files, each named by the digest of what it holds. Files 0600, folders 0700."""
 
+    patience_seconds = 0.0
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: set[str] = set()  # folders whose own entry this process has brought to the disk
         self._doubted: set[str] = set()  # blobs whose entry could not be: a second fsync would say yes to nothing
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self.root)
 
     def put(self, content: bytes, sha256: str = "") -> str:
         """Store `content` and return its digest. Idempotent; durable on return.
@@ -55,8 +112,22 @@ class BlobFolder:
         """The bytes. Raises FileNotFoundError when there is no such blob."""
         return self._path(sha256).read_bytes()
 
+    def start(self, sha256: str, count: int) -> bytes:
+        """The first bytes, `count` at most."""
+        with self._path(sha256).open("rb") as file:
+            return file.read(count)
+
+    def open(self, sha256: str) -> Opened:
+        """The bytes in parts of 1 MiB."""
+        file = self._path(sha256).open("rb")
+        return Opened(os.fstat(file.fileno()).st_size, iter(lambda: file.read(_PART), b""))
+
+    def exists(self, sha256: str) -> bool:
+        """Whether there is such a blob."""
+        return self._path(sha256).exists()
+
     def path(self, sha256: str) -> Path:
-        """Where the blob is, for readers that stream it."""
+        """Where the blob is, for readers that want a file."""
         return self._path(sha256)
 
     def delete(self, sha256: str, made_before: float | None = None) -> None:

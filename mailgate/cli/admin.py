@@ -148,6 +148,7 @@ def _try_network(found: Checked, json: bool) -> bool:
         yield from probing.mailboxes(settings, time.monotonic)
         say("trying the relay …")
         yield from probing.relay(settings)
+        yield from probing.blobs(settings)
         say("asking DNS …")
         try:
             yield from probing.dns(settings, probing.resolver_of(settings))

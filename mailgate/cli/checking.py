@@ -6,6 +6,7 @@ keys, certificates, users and templates they name are opened. Nothing is written
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import ssl
 from dataclasses import dataclass
@@ -219,7 +220,16 @@ class _Opened:
     def _store(self) -> None:
         settings = self._settings
         if settings.blobs.startswith("s3://"):
-            self._say(("blobs",), "object storage is not built yet; give a folder that all nodes share")
+            from mailgate.opening import bucket_access
+
+            try:
+                access = bucket_access(settings, os.environ)
+            except ConfigError as error:
+                self._say(("object_storage", "credentials_file"), error.mistakes[0].reason)
+            else:
+                if not access.key_id:
+                    reason = "no credentials in the file or the environment: the role of this machine must do"
+                    self._say(("blobs",), reason, warning=True)
         if settings.is_sqlite and sqlite3.sqlite_version_info < _GOOD_SQLITE:
             reason = (
                 f"SQLite {sqlite3.sqlite_version} can damage its file when two programs write at once; mailgate never "

@@ -29,6 +29,7 @@ from mailgate.cli import (
     waiting,
 )
 from mailgate.errors import EX_CONFIG, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE, MailgateError
+from store.bucket import BucketAway
 from store.errors import StoreBusy, StoreError, StoreTooNew
 
 HELP = """mailgate turns mail into tickets and answers into mail.
@@ -103,4 +104,7 @@ def outcome(arguments: list[str]) -> int:
         if isinstance(error, StoreTooNew):
             return EX_CONFIG  # no later try helps: a supervisor that starts it again and again is to give up
         return EX_TEMPFAIL if isinstance(error, StoreBusy) else EX_UNAVAILABLE
+    except BucketAway as error:
+        print(f"mailgate: {error}", file=sys.stderr)
+        return EX_TEMPFAIL
     return result if isinstance(result, int) else 0

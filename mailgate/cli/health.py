@@ -32,6 +32,7 @@ def examine(settings: Settings) -> Iterator[Look]:
     yield from _keys(settings)
     yield from _disk(settings)
     yield from _database(settings)
+    yield from probing.blobs(settings)
     yield from running(settings)
     if settings.addresses:
         yield from probing.mailboxes(settings, time.monotonic)

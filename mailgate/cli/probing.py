@@ -1,11 +1,12 @@
 """A look at what mailgate needs from outside: mailboxes, relay, DNS. For `check --network` and `doctor`.
 
-Nothing is changed anywhere: mailboxes are opened and left, the relay is greeted and told goodbye. Never raises for what
-a far end does: that is what is being looked for.
+Nothing is changed anywhere: mailboxes are opened and left, the relay is greeted and told goodbye, what is put into
+the bucket is deleted. Never raises for what a far end does: that is what is being looked for.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -69,6 +70,20 @@ def relay(settings: Settings) -> Iterator[Look]:
     yield Look(what, "ok", ", ".join(said) + "; nothing was sent")
     if limit and limit < settings.limits.message_bytes:
         yield Look(what, "warning", f"it takes mails of {limit} bytes, less than limits.message_bytes")
+
+
+def blobs(settings: Settings) -> Iterator[Look]:
+    """The bucket, if there is one: put, read, list and delete a small object."""
+    from mailgate.opening import open_blobs
+    from store.bucket import BlobBucket
+
+    try:
+        place = open_blobs(settings)
+        if isinstance(place, BlobBucket):
+            place.probe(secrets.token_hex(8))
+            yield Look("blobs", "ok", f"{place.name} takes, gives, lists and deletes")
+    except (MailgateError, OSError) as error:
+        yield Look("blobs", "failed", str(error))
 
 
 def dns(settings: Settings, resolver: Resolver) -> Iterator[Look]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +29,7 @@ from mailgate.mail.dsn_reason import best_status, reason_of
 from mailgate.notify.transport import DeliveryResult
 from scheduler.backoff import GiveUp, next_attempt_at
 from store import outbox, people, tickets
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.vocabulary import Notice, OutboxState, Role
 
 _LOG = log.get("deliver")
@@ -50,7 +51,7 @@ class Outgoing:
     first_try_at: datetime
     channel: str = "mail"
 
-    def raw(self, blobs: BlobFolder) -> bytes:
+    def raw(self, blobs: Blobs) -> bytes:
         """The bytes of the mail. Raises OSError when their blob cannot be read."""
         return self.rendered.content if self.rendered.content is not None else blobs.get(self.rendered.sha256)
 
@@ -187,7 +188,8 @@ def settle(site: Site, owner: str, tried: Sequence[Tried]) -> list[datetime]:
     times = site.writer.call(work)
     for one in tried:
         if one.result.state == "accepted" and one.mail.rendered.content is None:
-            site.blobs.delete(one.mail.rendered.sha256)  # a crash before this leaves it to the sweep
+            with suppress(OSError):  # as a crash before this: it is left to the sweep
+                site.blobs.delete(one.mail.rendered.sha256)
     return times
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, Row, Table, func, or_, select
 
 from mailgate.flows.erasing import whose
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.tables import (
     ACCESS_LINK,
     ATTACHMENT,
@@ -35,9 +35,7 @@ _SECRET = frozenset({"password", "digest", "rendered", "body", "lease_owner", "l
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
-def write(
-    connection: Connection, blobs: BlobFolder, address: str, out: IO[bytes], now: datetime
-) -> dict[str, int] | None:
+def write(connection: Connection, blobs: Blobs, address: str, out: IO[bytes], now: datetime) -> dict[str, int] | None:
     """Write the zip; how much of each kind is in it, or None where nothing is kept of the address.
 
     connection: one consistent view.
@@ -87,9 +85,7 @@ def _data(connection: Connection, contact: int | None, addresses: list[str]) -> 
     return found
 
 
-def _files(
-    connection: Connection, blobs: BlobFolder, data: dict[str, list[dict[str, Any]]]
-) -> Iterator[tuple[str, bytes]]:
+def _files(connection: Connection, blobs: Blobs, data: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[str, bytes]]:
     """The attachments under `files/`, the mails as they were received under `mails/`; each row says its name."""
     for row in data["files"]:
         row["file"] = f"files/{row['id']:x}-{_safe(row['filename'])}"
@@ -104,7 +100,7 @@ def _files(
             yield row["file"], raw
 
 
-def _blob(blobs: BlobFolder, sha256: str) -> bytes | None:
+def _blob(blobs: Blobs, sha256: str) -> bytes | None:
     try:
         return blobs.get(sha256)
     except FileNotFoundError:

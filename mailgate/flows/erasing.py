@@ -20,7 +20,7 @@ from sqlalchemy import Connection, delete, select, text
 from mailgate.errors import Busy, Unavailable
 from mailgate.links.tokens import Mint
 from store import blob_rows, eraselist, erasing, people
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.engine import Database
 from store.erasing import Found
 from store.tables import BLOB, CONTACT, JOURNAL, is_sqlite
@@ -41,7 +41,7 @@ class Eraser:
     """What erasing works with. closed: the status that emptied tickets get. record: the erase list as a file."""
 
     database: Database
-    blobs: BlobFolder
+    blobs: Blobs
     mint: Mint
     closed: str
     record: Path
@@ -65,7 +65,7 @@ def whose(connection: Connection, address: str) -> tuple[int | None, str, list[s
     return row.id, row.name, list(dict.fromkeys(one.lower() for one in (*own, address)))
 
 
-def find(connection: Connection, blobs: BlobFolder, contact: int | None, addresses: Sequence[str]) -> Found:
+def find(connection: Connection, blobs: Blobs, contact: int | None, addresses: Sequence[str]) -> Found:
     """Everything that is kept of a person."""
 
     def large(sha256: str) -> bytes | None:

@@ -17,7 +17,7 @@ from mailgate.links.tokens import Mint
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.message import Bounce, ParsedMessage, Screening
 from mailgate.mail.parse import read_mail
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.vocabulary import Road
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -57,7 +57,7 @@ class Reader:
 
     limits: MailLimits
     mint: Mint
-    blobs: BlobFolder
+    blobs: Blobs
     resolver: Resolver
     trusted: Collection[str]
     trusted_sealers: Collection[str] = ()

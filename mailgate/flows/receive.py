@@ -28,6 +28,7 @@ from mailgate.flows.telling import Telling
 from mailgate.flows.workers import TooCostly
 from mailgate.notify.plan import Plan
 from store import claims, journal, tickets
+from store.bucket import BucketAway
 from store.errors import LostLease, StoreError
 from store.journal import ClaimedMail
 from store.tables import JOURNAL
@@ -39,6 +40,8 @@ MOST_TRIES = 3
 BATCH_MAILS = 64
 BATCH_BYTES = 32 * 1024 * 1024
 LEASE = timedelta(minutes=2)
+#: When a mail is read again whose files could not be stored, or whose bytes could not be fetched.
+_AWAY = timedelta(seconds=10)
 _BACKOFF = (timedelta(seconds=2), timedelta(seconds=20))
 
 
@@ -215,7 +218,14 @@ def _address(mail: ClaimedMail, reading: Reading) -> str:
 
 
 def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, error: Exception) -> Settled:
-    """Count a failed try; after the third, or when it cost all that one mail may cost, it waits for a person."""
+    """Count a failed try; after the third, or when it cost all that one mail may cost, it waits for a person.
+
+    That a bucket is away is no fault of a mail.
+    """
+    if isinstance(error, BucketAway):
+        journal.failed(connection, mail.id, owner, mail.attempts, site.clock() + _AWAY, str(error)[:500])
+        _LOG.warning("mail put off", journal_id=mail.id, why=str(error))
+        return Settled(mail.id, None)
     attempts = mail.attempts + 1
     detail = f"{type(error).__name__}: {error}"[:500]
     costly = isinstance(error, TooCostly)

@@ -34,7 +34,7 @@ from mailgate.notify.views import (
     StepView,
 )
 from store import outbox, tickets
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.vocabulary import Category, CommentKind, Notice, Role
 
 #: Notices that tell of a ticket, not of what somebody wrote.
@@ -81,7 +81,7 @@ class Renderer:
     """Makes the bytes of a notice and signs them."""
 
     composer: Composer
-    blobs: BlobFolder
+    blobs: Blobs
     signer: Signer | None
 
     def render(self, job: RenderJob) -> Rendered:

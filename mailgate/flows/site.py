@@ -15,7 +15,7 @@ from mailgate.knowledge.base import KnowledgeBase
 from mailgate.links.tokens import Mint
 from mailgate.mail.support import SupportAddress, find_support_address
 from mailgate.notify.views import CompanyView
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.ids import IdSource
 from store.vocabulary import Notice
 from store.writer import Writer
@@ -74,7 +74,7 @@ class Site:
 
     clock: Clock
     writer: Writer
-    blobs: BlobFolder
+    blobs: Blobs
     ids: IdSource
     mint: Mint
     book: Callable[[], Book]

@@ -25,7 +25,7 @@ from mailgate.clock import Clock
 from mailgate.errors import SmtpReply, Unavailable
 from mailgate.mail.envelope import Received
 from store import journal
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.errors import StoreError
 from store.ids import IdSource
 from store.vocabulary import Outcome
@@ -58,9 +58,7 @@ class Journal:
     nudge: called after a commit, so that a worker looks sooner than at its next tick.
     """
 
-    def __init__(
-        self, writer: Writer, blobs: BlobFolder, ids: IdSource, clock: Clock, nudge: Callable[[], None]
-    ) -> None:
+    def __init__(self, writer: Writer, blobs: Blobs, ids: IdSource, clock: Clock, nudge: Callable[[], None]) -> None:
         self._writer = writer
         self._blobs = blobs
         self._ids = ids

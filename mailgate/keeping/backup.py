@@ -115,7 +115,7 @@ def _blob(places: Places, folder: Path, sha256: str) -> dict[str, KeptFile]:
     """Copy one blob; {} for one that is missing, or damaged: it is not copied as if it were whole."""
     name = f"{BLOBS}/{sha256[:2]}/{sha256[2:]}"
     try:
-        copied = manifests.copy(places.blobs.path(sha256), folder / name)
+        copied = manifests.store(places.blobs.open(sha256).parts, folder / name)
     except FileNotFoundError:
         (folder / name).unlink(missing_ok=True)
         return {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -110,11 +110,17 @@ def measure(path: Path) -> KeptFile:
 
 def copy(source: Path, target: Path) -> KeptFile:
     """Copy a file, durable, readable by its owner only; what was copied."""
+    with source.open("rb") as file:
+        return store(iter(lambda: file.read(_PART), b""), target)
+
+
+def store(parts: Iterable[bytes], target: Path) -> KeptFile:
+    """Write a new file, durable, readable by its owner only; what was written."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with source.open("rb") as file, os.fdopen(fd, "wb") as made:
-        while part := file.read(_PART):
+    with os.fdopen(fd, "wb") as made:
+        for part in parts:
             digest.update(part)
             size += len(part)
             made.write(part)

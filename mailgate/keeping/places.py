@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from store.blobs import BlobFolder
+from store.blobs import Blobs
 from store.engine import Database
 
 #: In the data folder while a restore is under way; whoever finds it must not serve from there.
@@ -19,7 +19,7 @@ class Places:
     """configuration: name in the backup → file. outside: files that the configuration names and a backup leaves."""
 
     database: Database
-    blobs: BlobFolder
+    blobs: Blobs
     data: Path
     configuration: dict[str, Path] = field(default_factory=dict)
     outside: tuple[Path, ...] = ()

@@ -26,6 +26,7 @@ from mailgate.keeping.manifest import Manifest
 from mailgate.keeping.places import BLOBS, CONFIGURATION, KEYS, RESTORING, SQLITE_NAME, Places
 from store import schema, snapshot
 from store.blob_rows import COPYING
+from store.blobs import BlobFolder, Blobs
 from store.claims import give_up_lease
 from store.engine import Database
 
@@ -147,7 +148,7 @@ def _must_be_empty(folder: Path, places: Places) -> None:
             why = ", and its keys are not those of the backup" if path.name == KEYS else ""
             raise DataError(f"{places.data} is not empty ({path.name}{why}): nothing was restored")
     if next(iter(places.blobs.all()), None) is not None:
-        raise DataError(f"{places.blobs.root} is not empty: nothing was restored")
+        raise DataError(f"{places.blobs.name} is not empty: nothing was restored")
     if not places.database.is_sqlite and _filled(places.database):
         raise DataError("the database is not empty: nothing was restored")
 
@@ -167,17 +168,30 @@ def _copy_files(folder: Path, manifest: Manifest, places: Places) -> None:
     for name in sorted(manifest.files):
         first, _, rest = name.partition("/")
         if first == BLOBS:
-            target = places.blobs.path(rest.replace("/", "", 1))
-        elif first == KEYS:
+            _put_blob(folder / name, rest.replace("/", "", 1), places.blobs)
+            continue
+        if first == KEYS:
             target = places.keys / rest
         else:
             continue
         if not target.exists() or manifests.measure(target) != manifest.files[name]:
             target.unlink(missing_ok=True)
             manifests.copy(folder / name, target)
-    for made in (places.data, places.keys, places.blobs.root, *places.blobs.root.glob("??")):
+    for made in (places.data, places.keys):
         if made.is_dir():
             manifests.sync_folder(made)
+
+
+def _put_blob(file: Path, sha256: str, blobs: Blobs) -> None:
+    """Put a blob that is not there yet, or not whole."""
+    try:
+        if verify.digest(blobs, sha256) != sha256:
+            blobs.delete(sha256)
+        elif not isinstance(blobs, BlobFolder):  # a folder's entry may not have reached the disk: `put` sees to it
+            return
+    except FileNotFoundError:
+        pass
+    blobs.put(file.read_bytes(), sha256)
 
 
 def _put_sqlite(folder: Path, places: Places) -> None:

@@ -5,6 +5,7 @@ A live gateway goes on working meanwhile: what seems to be missing is looked up 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from mailgate.keeping import manifest as manifests
 from mailgate.keeping.manifest import Manifest
 from mailgate.keeping.places import BLOBS, Places
 from store import snapshot
-from store.blobs import BlobFolder
+from store.blobs import BlobFolder, Blobs
 from store.snapshot import Named
 from store.tables import COUNTER, JOURNAL, RAW_MAIL, TICKET, is_sqlite
 from store.vocabulary import Outcome
@@ -57,7 +58,7 @@ def look_at_gateway(places: Places) -> Iterator[str]:
     with places.database.read() as connection:
         still = {(one.sha256, one.table, one.row_id) for one in snapshot.named_blobs(connection)}
     for one, sentence in wrong:
-        if one is None or ((one.sha256, one.table, one.row_id) in still and not places.blobs.path(one.sha256).exists()):
+        if one is None or ((one.sha256, one.table, one.row_id) in still and not places.blobs.exists(one.sha256)):
             yield sentence
 
 
@@ -71,7 +72,7 @@ def count(connection: Connection, manifest: Manifest) -> Iterator[str]:
         yield f"schema {snapshot.revision_of(connection)}, not {manifest.schema_revision}"
 
 
-def missing(connection: Connection, blobs: BlobFolder, known: Sequence[str] = ()) -> Iterator[str]:
+def missing(connection: Connection, blobs: Blobs, known: Sequence[str] = ()) -> Iterator[str]:
     """Rows whose blob is not there. known: those that were not there before."""
     for one, sentence in _missing(list(snapshot.named_blobs(connection)), blobs):
         if one.sha256 not in known:
@@ -111,16 +112,25 @@ def _numbers(connection: Connection) -> Iterator[str]:
         yield f"the counter of tickets stands at {given or 0}, and there is ticket number {highest}"
 
 
-def _missing(named: list[Named], blobs: BlobFolder) -> Iterator[tuple[Named, str]]:
+def digest(blobs: Blobs, sha256: str) -> str:
+    """The SHA-256 of what a blob really holds. Raises FileNotFoundError."""
+    found = hashlib.sha256()
+    for part in blobs.open(sha256).parts:
+        found.update(part)
+    return found.hexdigest()
+
+
+def _missing(named: list[Named], blobs: Blobs) -> Iterator[tuple[Named, str]]:
+    there = {sha256 for sha256, _ in blobs.all()} if named else set()
     for one in named:
-        if not blobs.path(one.sha256).exists():
+        if one.sha256 not in there and not blobs.exists(one.sha256):
             yield one, f"table {one.table}, row {one.row_id}: its blob {one.sha256} is missing"
 
 
-def _damaged(blobs: BlobFolder) -> Iterator[tuple[None, str]]:
+def _damaged(blobs: Blobs) -> Iterator[tuple[None, str]]:
     for sha256, _ in blobs.all():
         try:
-            found = manifests.measure(blobs.path(sha256)).sha256
+            found = digest(blobs, sha256)
         except FileNotFoundError:  # deleted since it was listed
             continue
         if found != sha256:

@@ -6,17 +6,17 @@ Sources: RFC 6266 §4 (Content-Disposition), RFC 8187 §3.2 (its file name).
 
 from __future__ import annotations
 
-from pathlib import Path
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from mailgate import log
 from mailgate.mail.attachments import media_type
 from mailgate.portal.access import admit
+from mailgate.portal.blobbody import blob_body
 from mailgate.portal.desk import desk_of, row_id
 from mailgate.portal.said import PICTURES
 from mailgate.portal.shield import FILE_POLICY
@@ -46,9 +46,8 @@ def file(request: Request) -> Response:
     if row is None:
         raise HTTPException(404)
     try:
-        path = desk.site.blobs.path(row.sha256)
-        kind = _kind(path, row.content_type)
-    except OSError:
+        kind = _kind(desk.site.blobs.start(row.sha256, 32), row.content_type)
+    except FileNotFoundError:
         _LOG.error("blob missing", attachment_id=row.id, sha256=row.sha256)
         raise HTTPException(404) from None
     headers = {
@@ -56,31 +55,21 @@ def file(request: Request) -> Response:
         "Content-Security-Policy": FILE_POLICY,
         "Cache-Control": "private, no-store",
     }
-    return _Plain(path, headers=headers, media_type=kind)
+    return blob_body(desk.site.blobs, row.sha256, headers, kind)
 
 
-class _Plain(FileResponse):
-    """A file without the validators that would name private content (ETag, Last-Modified)."""
-
-    def set_stat_headers(self, stat_result: object) -> None:
-        size = getattr(stat_result, "st_size", 0)
-        self.headers.setdefault("content-length", str(size))
-
-
-def _kind(path: Path, stored: str) -> str:
-    with path.open("rb") as opened:
-        kind = media_type(stored, opened.read(32))
+def _kind(start: bytes, stored: str) -> str:
+    kind = media_type(stored, start)
     if kind.startswith("image/") and kind not in PICTURES:
         return "application/octet-stream"
-    if stored in PICTURES and kind == stored and not _is_picture(path):
+    if stored in PICTURES and kind == stored and not _is_picture(start):
         return "application/octet-stream"
     return kind if kind in _SAFE_TYPES else "application/octet-stream"
 
 
-def _is_picture(path: Path) -> bool:
+def _is_picture(start: bytes) -> bool:
     """Whether the bytes themselves say image: `media_type` falls back to what is declared."""
-    with path.open("rb") as opened:
-        return media_type("", opened.read(32)) in PICTURES
+    return media_type("", start) in PICTURES
 
 
 def disposition(name: str, *, inline: bool) -> str:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection, Row
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mailgate.flows import customer
@@ -28,6 +28,7 @@ from mailgate.flows.customer import Expired
 from mailgate.i18n import Translator
 from mailgate.knowledge.base import AGENT, CUSTOMER
 from mailgate.portal import members
+from mailgate.portal.blobbody import blob_body
 from mailgate.portal.desk import Desk, asker, desk_of
 from mailgate.portal.filepages import disposition
 from mailgate.portal.shield import FILE_POLICY
@@ -117,15 +118,15 @@ def file(request: Request) -> Response:
         found = articles.file(connection, sha256, reader(desk, connection, request).visible)
     if found is None:
         raise HTTPException(404)
-    path = desk.site.blobs.path(sha256)
-    if not path.is_file():
-        raise HTTPException(404)
     headers = {
         "Content-Disposition": disposition(found.name, inline=found.content_type.startswith("image/")),
         "Content-Security-Policy": FILE_POLICY,
         "Cache-Control": "private, max-age=3600",
     }
-    return FileResponse(path, headers=headers, media_type=found.content_type)
+    try:
+        return blob_body(desk.site.blobs, sha256, headers, found.content_type, private=False)
+    except FileNotFoundError:
+        raise HTTPException(404) from None
 
 
 def suggest(request: Request) -> Response:

@@ -153,8 +153,7 @@ def _preview(desk: Desk, row: Row[Any], content: bytes | None) -> Preview:
     """The first part of the mail. What killed a parse process, or is over a limit, is not parsed in this one."""
     if content is None:
         try:
-            with desk.site.blobs.path(row.raw_sha256).open("rb") as opened:
-                content = opened.read(_PREVIEWED_BYTES + 1)
+            content = desk.site.blobs.start(row.raw_sha256, _PREVIEWED_BYTES + 1)
         except OSError:
             content = b""
     cut = len(content) > _PREVIEWED_BYTES

@@ -216,7 +216,7 @@ def raw(request: Request) -> Response:
     if content is None:
         try:
             content = desk.site.blobs.get(found.raw_sha256)
-        except OSError:
+        except FileNotFoundError:
             raise HTTPException(404) from None
     headers = {
         "Content-Disposition": f'attachment; filename="{admitted.ticket.key}-{found.id:x}.eml"',

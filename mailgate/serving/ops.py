@@ -23,6 +23,7 @@ from mailgate.ingest.journal import DiskReserve
 from mailgate.metrics import Metrics
 from mailgate.serving.audits import is_overdue
 from store import audits, journal, outbox, timers
+from store.bucket import BlobBucket
 from store.errors import StoreError
 
 #: From when on what waits is worth a look; agents are told of a mail that does not leave after four hours.
@@ -71,6 +72,9 @@ def find_troubles(watched: Watched) -> list[str]:
         watched.house.database.ping()
     except StoreError as error:
         troubles.append(str(error))
+    blobs = watched.house.site.blobs
+    if isinstance(blobs, BlobBucket) and (trouble := blobs.trouble()):
+        troubles.append(trouble)
     if watched.disk.ready(0) is not None:
         troubles.append("the disk has less room than limits.free_disk_bytes")
     if watched.imap is not None:

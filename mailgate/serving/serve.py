@@ -53,6 +53,7 @@ from mailgate.yamltypes import Listen, bound, seconds
 from scheduler.loop import Ticker
 from scheduler.sweeps import Sweep, guarded
 from store import claims, folders, tables
+from store.bucket import BlobBucket
 from store.errors import StoreError
 from store.vocabulary import Road
 
@@ -105,6 +106,8 @@ class Node:
         self._options = options
         self._settings = house.settings
         self._metrics = Metrics()
+        if isinstance(house.site.blobs, BlobBucket):
+            house.site.blobs.observe = self._metrics.blob_asked
         self._limits = mail_limits(self._settings)
         self._disk = DiskReserve(self._settings.data, bound(self._settings.limits.free_disk_bytes))
         self._listeners: list[Listener] = []

@@ -182,6 +182,21 @@ class _Fault(Exception):
     """What goes wrong in these tests."""
 
 
+def test_that_a_bucket_is_away_is_no_fault_of_a_mail(story: Story) -> None:
+    from mailgate.flows import receive
+    from store.bucket import BucketAway
+
+    one = story.accept(plain_mail(ANA, SUPPORT, "Nota", "Oi."))
+    for _ in range(MOST_TRIES + 2):
+        [claimed] = receive.claim(story.site, "node")
+        [settled] = receive.process(story.site, "node", [(claimed, BucketAway("object storage s3://b: away"))])
+        assert settled.outcome is None
+        assert receive.claim(story.site, "node") == [], "it waits before it is tried again"
+        story.later(seconds=11)
+    assert (story.journal(one).attempts, story.journal(one).outcome) == (0, "pending")
+    assert [settled.outcome for settled in story.work()] == [Outcome.OPENED]
+
+
 def test_a_failing_mail_is_tried_three_times_then_held_while_others_go_on(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
