@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from store import folders
+
 _PART = 1 << 20
 
 
@@ -60,9 +62,6 @@ class Blobs(Protocol):
 
     def all(self) -> Iterator[tuple[str, float]]:
         """Every stored digest with its modification time (seconds since the epoch)."""
-
-
-from store import folders
 
 
 class BlobFolder:
