@@ -123,13 +123,13 @@ def test_a_bucket_that_is_away_at_the_start_loses_nothing(gateway: Callable[...,
     assert "wholly-secret" not in running.log()
 
     bucket.start()
-    running.send(large)
+    wait_until(running.is_ready, 120)
+    running.send(large)  # as its server does, after a 451
     deadline = time.monotonic() + 120
     while len(running.tickets()) < 3:
         assert time.monotonic() < deadline, running.export()
         time.sleep(0.5)
     assert [row["outcome"] for row in running.export() if not row["key"]] == []
-    wait_until(lambda: running.is_ready(), 30)
 
 
 @pytest.mark.parametrize("gateway_db", ["postgresql"], indirect=True)
