@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +10,7 @@ from sqlalchemy import Connection
 
 from mailgate import log
 from mailgate.app import House
+from mailgate.clock import utc_now
 from mailgate.flows import erasing
 from mailgate.flows.erasing import Eraser
 from mailgate.yamltypes import seconds
@@ -70,7 +70,7 @@ class Upkeep:
         """Blobs that no row names, a day after they were made."""
         site = self._house.site
         now = site.clock()
-        old = min(now.timestamp(), time.time()) - 86400  # files are dated by the machine's clock, whatever ours says
+        old = min(now, utc_now()).timestamp() - 86400  # files are dated by the machine's clock, whatever ours says
         for sha256, made_at in site.blobs.all():
             if made_at < old and site.writer.call(partial(blob_rows.may_be_deleted, sha256=sha256, now=now)):
                 site.blobs.delete(sha256, made_before=old)
