@@ -13,6 +13,7 @@ from mailgate.decide.orders import TRIGGERS, order, shown
 from mailgate.tickets.workflow import fold
 
 _COMMAND = re.compile(r"#([^\W\d_][\w-]*)(?:[ \t:]+(\S.*?))?\s*")
+_INDENTED = 4
 _NOTE = frozenset({"nota", "note", "interno", "internal", "interna"})
 
 FindStatus = Callable[[str], str | None]
@@ -71,6 +72,12 @@ def listed(labels: Iterable[str], language: str) -> tuple[str, ...]:
     return (*("#" + label.lower().replace(" ", "-") for label in labels), *shown(language))
 
 
+def _indent(line: str) -> int:
+    """How far a line is moved in: a `<blockquote>` by four, which may be somebody else's words."""
+    plain = line.expandtabs(4)
+    return len(plain) - len(plain.lstrip())
+
+
 def _run(lines: list[str], *, reverse: bool) -> tuple[list[tuple[str, str]], list[str]]:
     """The run of command lines at one end, blank lines between allowed, and the lines that are left."""
     order = list(reversed(lines)) if reverse else list(lines)
@@ -80,7 +87,7 @@ def _run(lines: list[str], *, reverse: bool) -> tuple[list[tuple[str, str]], lis
         if not line.strip():
             continue
         match = _COMMAND.fullmatch(line.strip())
-        if match is None:
+        if match is None or _indent(line) >= _INDENTED:
             break
         found.append((match[1], (match[2] or "").strip()))
         used = index + 1

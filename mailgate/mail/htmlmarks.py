@@ -11,7 +11,19 @@ Attributes = dict[str, str | None]
 
 QUOTE_TAGS = frozenset({"div", "hr", "blockquote", "span", "table", "p", "a"})
 #: Without one of these in its source a page hides nothing, and looking at every attribute can be spared.
-HIDING = ("display", "visibility", "hide", "hidden", "font-size:0", "font-size: 0")
+HIDING = (
+    "display", "visibility", "hide", "hidden", "font-size:", "font-size ", "opacity", "overflow", "position",
+    "text-indent", "transparent",
+)  # fmt: skip
+_DECLARATIONS = 60
+_HIDES = (
+    ("display", "none"), ("visibility", "hidden"), ("visibility", "collapse"), ("mso-hide", "all"),
+    ("color", "transparent"),
+)  # fmt: skip
+_EXTENT = ("height", "max-height", "width", "max-width")
+_AWAY = ("left", "top", "right", "bottom", "text-indent")
+_NOTHING = re.compile(r"0*\.?0+(?:[a-z]{1,4}|%)?")
+_FAR = re.compile(r"-\d{3}")
 
 #: Elements whose `id` begins so (Outlook on the web, new Outlook, Outlook for mobile and for Mac, Zimbra, Roundcube,
 #: NetEase, Windows Mail, mail.ru, Fastmail).
@@ -141,12 +153,18 @@ def hidden(attributes: Attributes) -> bool:
     style = attributes.get("style")
     if not style:
         return False
-    plain = style.replace(" ", "").lower()
-    return (
-        "display:none" in plain
-        or "visibility:hidden" in plain
-        or "mso-hide:all" in plain
-        or "font-size:0px" in plain
-        or "font-size:0;" in plain
-        or plain.endswith("font-size:0")
-    )
+    said = dict(_declared(one) for one in style.lower().split(";")[:_DECLARATIONS])
+    if any(said.get(name) == word for name, word in _HIDES):
+        return True
+    if any(_NOTHING.fullmatch(said.get(name, "")) for name in ("font-size", "opacity")):
+        return True
+    if said.get("overflow") in ("hidden", "clip") and any(_NOTHING.fullmatch(said.get(name, "")) for name in _EXTENT):
+        return True
+    away = _AWAY if said.get("position") in ("absolute", "fixed") else ("text-indent",)
+    return any(_FAR.match(said.get(name, "")) for name in away)
+
+
+def _declared(declaration: str) -> tuple[str, str]:
+    """Property and value of one CSS declaration."""
+    name, _, value = declaration.partition(":")
+    return name.strip(), "".join(value.replace("!important", "").split())
