@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ from mailgate.keeping.backup import back_up
 from mailgate.keeping.places import Places
 from store import blob_rows, claims, eraselist, people
 from store import erasing as tables
+from store.engine import Database
 from store.tables import OUTBOX, SESSION, TICKET
 from store.vocabulary import Outcome
 from tests.house import CARMEN, SUPPORT, plain_mail
@@ -134,6 +140,47 @@ def test_killed_at_any_step_and_run_again(kept: Kept, eraser: Eraser, monkeypatc
     assert traces(kept.places) == []
     with kept.places.database.read() as connection:
         assert eraselist.unfinished(connection) == []
+
+
+def _killed_after(eraser: Eraser, now: datetime, seconds: float) -> bool:
+    """Erase in a process of its own and kill it at that moment; False when it was done before."""
+    child = os.fork()
+    if child == 0:
+        try:
+            erasing.erase(replace(eraser, database=Database(eraser.database.url)), MARIA[1], now)
+        finally:
+            os._exit(0)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.001)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.long
+def test_killed_at_twenty_moments_and_run_again(kept: Kept, eraser: Eraser) -> None:
+    """P1: kill -9 by chance, over and over, until twenty have hit; then once more to the end."""
+    dice, now = random.Random(20), kept.site.clock()
+    live(kept)
+    began = time.monotonic()
+    _killed_after(eraser, now, 120)
+    longest = time.monotonic() - began
+    assert traces(kept.places) == []
+    kills = done = 0
+    while kills < 20:
+        done += 1
+        file = (f"{MARK}{done}.txt", "text/plain", f"{MARK} {done}".encode())
+        kept.house.receive(plain_mail(MARIA, SUPPORT, f"Pedido {MARK} {done}", f"{MARK} {done} {LARGE}", files=[file]))
+        while _killed_after(eraser, now, dice.uniform(0, longest)):
+            kills += 1
+        erasing.finish(eraser, now)
+        assert traces(kept.places) == [], f"after {kills} kills"
+    with kept.places.database.read() as connection:
+        assert eraselist.unfinished(connection) == []
+    assert list(verify.look_at_gateway(kept.places)) == []
+    print(f"{kills} kills in {done} erasures of {longest:.2f} s: no byte left")
 
 
 def test_what_must_wait_says_so(kept: Kept, eraser: Eraser) -> None:
