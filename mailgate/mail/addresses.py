@@ -9,30 +9,43 @@ from __future__ import annotations
 from email.errors import HeaderParseError
 from functools import lru_cache
 
+import idna
 from mailparser.utils import get_addresses
 
 from mailgate.mail.message import Address
 
 _NO_REPLY = ("noreply", "donotreply", "naoresponda", "naoresponder", "noresponder", "noresponda", "semresposta")
+_OTHER_DOTS = "\u3002\uff0e\uff61"
 _MACHINES = frozenset({"mailerdaemon", "postmaster", "bounce", "bounces", "maildaemon", "autoreply", "autoresponder"})
 
 
 @lru_cache(maxsize=4096)
 def normalise(address: str) -> str:
     """`Ana@Exämple.TEST.` → `Ana@xn--exmple-cua.test`. Local part as written; what has no domain comes back trimmed."""
-    if not address.isprintable():
-        address = "".join(c for c in address if c.isprintable())
     address = address.strip()
+    if not address.isprintable():  # what cannot be seen makes it nobody's address, not that of whom it resembles
+        address = "".join(c if c.isprintable() else "\ufffd" for c in address).strip("\ufffd ")
     local, at, domain = address.rpartition("@")
     if not at:
         return address
     domain = domain.strip().rstrip(".")
     if domain.isascii():
         return f"{local}@{domain.lower()}"
+    return f"{local}@{ascii_domain(domain)}".encode("utf-8", "replace").decode("utf-8")
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain in A-labels, lower case; what IDNA 2008 does not allow stays as it is written, and is nobody's.
+
+    Python's own codec is IDNA 2003: it makes `ſ` an s, `。` a dot and `straße` the other domain `strasse`.
+    """
+    low = "".join(c if not c.isascii() and c.lower().isascii() else c.lower() for c in domain)
+    if any(dot in low for dot in _OTHER_DOTS):
+        return low
     try:
-        return f"{local}@{domain.encode('idna').decode('ascii').lower()}"
-    except (UnicodeError, ValueError):
-        return f"{local}@{domain.lower()}".encode("utf-8", "replace").decode("utf-8")
+        return idna.encode(low).decode("ascii")
+    except UnicodeError:
+        return low
 
 
 def parse_address(text: str) -> Address | None:
@@ -48,7 +61,10 @@ def parse_address(text: str) -> Address | None:
         return None
     name, address = found[0]
     name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return Address(name, normalise(address))
+    address = normalise(address)
+    if not address.rpartition("@")[2].isascii():  # no name that DNS knows: nobody could be answered there
+        return None
+    return Address(name, address)
 
 
 def same(a: str, b: str) -> bool:

@@ -180,6 +180,7 @@ def read_addressing(headers: Iterable[tuple[str, str]], limits: MailLimits) -> A
         defects.append("from: devious address")
     sole = len(authors) == 1 and len(people["from"]) == 1 and not devious
     sole = sole and _unambiguous(read["from"][1], authors[0])
+    sole = sole and people["from"][0].address.rpartition("@")[2].isascii()  # else no name that DNS knows: nobody's
     date, date_defects = _date(fields.get("date", []))
     return Addressing(
         from_=people["from"][0] if people["from"] else _rescue(authors[0]) if authors else None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mailgate.mail.addresses import ascii_domain
+
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _ADDRESS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"|[^\s<>"\x00-\x1f\x7f]+)@[^\s<>@"\x00-\x1f\x7f]+')
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
@@ -64,10 +66,9 @@ def envelope_address(address: str, utf8: bool) -> str:
         raise ValueError("the address cannot be written in an SMTP command")
     local_part, _, domain = address.rpartition("@")
     if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise ValueError("the domain of the address is not a name") from None
+        domain = ascii_domain(domain)
+        if not domain.isascii():
+            raise ValueError("the domain of the address is not a name")
     if local_part.isascii() or utf8:
         return f"{local_part}@{domain}"
     raise NeedsUtf8("the address needs SMTPUTF8 and the relay does not offer it")

@@ -55,6 +55,18 @@ def test_local_parts_are_compared_as_written_and_domains_without_case() -> None:
     assert not same("Ana@cliente.test", "ana@cliente.test")
     assert not same("mıke@cliente.test", "mike@cliente.test")
     assert same("ana@bücher.test", "ana@xn--bcher-kva.test")
+    assert same("ana@BÜCHER.test", "ana@xn--bcher-kva.test")
+
+
+@pytest.mark.parametrize("twin", ["cliente.te\u017ft", "clien\uff54e.test", "cliente\u3002test", "clien\u00adte.test",
+                                  "\u212aliente.test"])  # fmt: skip
+def test_a_domain_that_folds_to_another_is_not_it(twin: str) -> None:
+    assert not any(same(f"ana@{twin}", f"ana@{other}") for other in ("cliente.test", "kliente.test"))
+    assert normalise(normalise(f"ana@{twin}")) == normalise(f"ana@{twin}")
+
+
+def test_a_sharp_s_is_a_letter_of_its_own() -> None:
+    assert normalise("ana@straße.test") == "ana@xn--strae-oqa.test"
 
 
 def test_normalise_gives_an_ascii_domain_and_never_fails() -> None:
