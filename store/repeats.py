@@ -35,6 +35,26 @@ _ANSWERED = Query(
 )
 
 
+_SAID = Query(
+    select(func.substr(COMMENT.c.reply, 1, LOOKS_AT).label("reply"), COMMENT.c.created_at)
+    .where(
+        COMMENT.c.ticket_id == bindparam("ticket_id"),
+        COMMENT.c.author_address == bindparam("author"),
+        COMMENT.c.created_at > bindparam("since"),
+        COMMENT.c.kind == CommentKind.COMMENT,
+        COMMENT.c.role == Role.CUSTOMER,
+        COMMENT.c.journal_id.is_not(None),
+    )
+    .order_by(COMMENT.c.id.desc())
+    .limit(_MOST)
+)
+
+
+def said(connection: Connection, ticket_id: int, author: str, since: datetime) -> list[Row[Any]]:
+    """(reply, created_at) of what this author wrote on a ticket by mail since then; the newest first, as `answered`."""
+    return _SAID.all(connection, ticket_id=ticket_id, author=author, since=since)
+
+
 def answered(connection: Connection, author: str, since: datetime, until: datetime) -> list[Row[Any]]:
     """(subject, reply, received_at) of the mails of this author that opened a ticket since then and whose
     acknowledgement had left by `until`; the newest first, bounded, a text only from its beginning."""

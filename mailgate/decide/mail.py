@@ -164,10 +164,11 @@ def _over_limits(facts: Facts, author: AuthorFinding, thread: ThreadChoice) -> D
 
 
 def _loop(facts: Facts, author: AuthorFinding, thread: ThreadChoice) -> Decision | None:
-    """A program that answers our acknowledgements with the same words ever again; a person lets it pass, or nobody."""
+    """A program that answers our mails with the same words ever again; a person lets it pass, or nobody."""
+    done = "said on this ticket" if thread.kind == "existing" else "acknowledged"
     for bound, count in zip(facts.policy.repeats, facts.counters.repeats, strict=False):
-        if thread.kind != "existing" and count >= bound.count:
-            why = f"the same words were acknowledged {count} times within {bound.seconds / 60:.0f} minutes"
+        if count >= bound.count:
+            why = f"the same words were {done} {count} times within {bound.seconds / 60:.0f} minutes"
             return held(facts, author, HeldReason.LOOP, why, thread)
     return None
 

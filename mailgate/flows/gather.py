@@ -34,7 +34,7 @@ from mailgate.flows.batch import Batch, author_address, named_ids
 from mailgate.flows.leaks import leaked
 from mailgate.flows.peoplework import contact_facts
 from mailgate.flows.reading import Reading
-from mailgate.flows.repeating import repeated
+from mailgate.flows.repeating import repeated, repeated_on
 from mailgate.flows.site import Site
 from mailgate.links.tokens import TOKEN_LENGTH, Capability, ReplyIdentity
 from mailgate.mail.fingerprint import known_as
@@ -144,6 +144,8 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     if ticket_id is None and agent is None and reading.screening.may_answer and not brings(facts):
         words = message.subject, message.reply
         counters = replace(counters, repeats=repeated(connection, site, address, *words, mail, counters.tickets))
+    elif ticket_id is not None and agent is None and not brings(facts):
+        counters = replace(counters, repeats=repeated_on(connection, site, ticket_id, address, message.reply, mail))
     known = replace(
         known,
         agents=_with_draws(connection, site, agents),

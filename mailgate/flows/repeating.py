@@ -20,6 +20,9 @@ from mailgate.mail.subject import without_keys
 from store import repeats
 from store.journal import ClaimedMail
 
+#: Characters that no short answer has.
+_LONG_ENOUGH = 25
+
 
 def repeated(
     connection: Connection, site: Site, author: str, subject: str, text: str, mail: ClaimedMail, opened: Iterable[int]
@@ -39,6 +42,26 @@ def repeated(
     longest = max(bound.seconds for bound in policy.repeats)
     rows = repeats.answered(connection, author, mail.received_at - timedelta(seconds=longest), mail.received_at)
     same = [row.received_at for row in rows if _words(site, row.subject, row.reply) == said]
+    return tuple(
+        sum(at > mail.received_at - timedelta(seconds=bound.seconds) for at in same) for bound in policy.repeats
+    )
+
+
+def repeated_on(
+    connection: Connection, site: Site, ticket_id: int, author: str, text: str, mail: ClaimedMail
+) -> tuple[int, ...]:
+    """For each bound of `limits.repeats_per_sender`: how often the author has said the same on this ticket by mail.
+
+    Two absence notices without a header, of two people of one ticket, would else tell each other of themselves for
+    ever. Short words are not counted: people say `ok` and `sim` more than once.
+    """
+    policy = site.policy
+    said = _words(site, "", text)
+    if not policy.repeats or not author or len(said[1]) < _LONG_ENOUGH:
+        return ()
+    longest = max(bound.seconds for bound in policy.repeats)
+    rows = repeats.said(connection, ticket_id, author, mail.received_at - timedelta(seconds=longest))
+    same = [row.created_at for row in rows if _words(site, "", row.reply) == said]
     return tuple(
         sum(at > mail.received_at - timedelta(seconds=bound.seconds) for at in same) for bound in policy.repeats
     )

@@ -55,6 +55,7 @@ _SENTENCES = {
     "more_comments": r"more than (?P<count>\d+) comments on this ticket within (?P<minutes>\d+) minutes",
     "more_tickets": r"more than (?P<count>\d+) new tickets of this sender within (?P<minutes>\d+) minutes",
     "repeats": r"the same words were acknowledged (?P<count>\d+) times within (?P<minutes>\d+) minutes",
+    "repeats_on": r"the same words were said on this ticket (?P<count>\d+) times within (?P<minutes>\d+) minutes",
     "more_acks": r"(?:digest: )?more than (?P<count>\d+) acknowledgements .+ within (?P<minutes>\d+) minutes",
     "kept_unproven": r"kept as a note: the agent is not proven",
     "kept_way": r"kept as a note: it did not come to the agent's reply address",

@@ -195,7 +195,7 @@ def test_an_address_that_hangs_for_ever_holds_up_no_others(gateway: Start, capsy
             }
         )
         waits = _left_within(liar, running, [f"ana{n}@cliente.test" for n in range(100)], 0.1)
-        assert max(waits) < 10
+        assert max(waits) < 30
         assert liar.most_open <= 5
         running.stop()
     with capsys.disabled():

@@ -10,12 +10,14 @@ import pytest
 from store.tables import JOURNAL
 from store.vocabulary import Outcome
 from tests.flows.story import Story
-from tests.house import ANA, SUPPORT, plain_mail, png
+from tests.house import ANA, CARMEN, SUPPORT, plain_mail, png
 
 
-def _mail(number: int, subject: str, text: str, files: Sequence[tuple[str, str, bytes]] = ()) -> bytes:
-    """A mail of Ana with an id of its own."""
-    raw = plain_mail(ANA, SUPPORT, subject, text, files=files)
+def _mail(
+    number: int, subject: str, text: str, files: Sequence[tuple[str, str, bytes]] = (), who: tuple[str, str] = ANA
+) -> bytes:
+    """A mail of Ana's, or another's, with an id of its own."""
+    raw = plain_mail(who, SUPPORT, subject, text, files=files)
     return raw.replace(b"Message-ID: <", f"Message-ID: <{number}.".encode())
 
 
@@ -117,3 +119,36 @@ def test_off_with_the_limit_of_new_tickets(make_story: Callable[..., Story]) -> 
 
 def test_another_number(make_story: Callable[..., Story]) -> None:
     assert _robot(make_story(limits={"repeats_per_sender": 1})) == 2
+
+
+# --- on one ticket ----------------------------------------------------------------------------------------------------
+
+ABSENT = "Estou fora do escritório até o dia 10. Em caso de urgência, procure a recepção."
+
+
+def test_two_absent_people_of_one_ticket_do_not_tell_each_other_for_ever(make_story: Callable[..., Story]) -> None:
+    """Neither has a header that says so; each answers whatever comes, in the ticket, and the other is told."""
+    story = make_story()
+    first = plain_mail(ANA, SUPPORT, "Nota não sai", "A nota não sai desde ontem.")
+    story.receive(first.replace(b"Subject:", f"Cc: {CARMEN[1]}\r\nSubject:".encode(), 1))
+    story.agent_answers("SUP-1", "Qual é o erro?")
+    got = dict.fromkeys((ANA[1], CARMEN[1]), 0)
+    for number in range(20):
+        mails = [m for m in story.deliver() if m.recipient in got]
+        if not mails:
+            break
+        story.later(seconds=10)
+        for mail in mails:
+            got[mail.recipient] += 1
+            who = ANA if mail.recipient == ANA[1] else CARMEN
+            story.receive(_mail(100 * number + got[who[1]], "Re: [SUP-1] Nota não sai", ABSENT, who=who))
+    assert max(got.values()) <= 6, got
+    assert number < 19
+    assert {held.reason for held in _held(story)} == {"loop"}
+
+
+def test_short_words_may_be_said_again_and_again(story: Story) -> None:
+    story.receive(plain_mail(ANA, SUPPORT, "Nota não sai", "A nota não sai desde ontem."))
+    for number in range(6):
+        assert story.receive(_mail(number, "Re: [SUP-1] Nota não sai", "Sim, obrigada!")).key == "SUP-1"
+    assert _held(story) == []

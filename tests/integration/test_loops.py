@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import make_msgid
+from itertools import count
 
 import pytest
 
@@ -83,6 +84,18 @@ def forgetful(me: str) -> Robot:
     return lambda mail: written(me, "suporte@example.test", "Recebemos o seu contato", "Obrigado por escrever.")
 
 
+def numbering(me: str) -> Robot:
+    """Another ticket system: every mail is a new protocol to it, and nothing in its answer names ours."""
+    numbers = count(20260001)
+
+    def robot(mail: Caught) -> Mail:
+        number = next(numbers)
+        text = f"Recebemos a sua mensagem. O protocolo é {number}.\n\nhttps://robo.test/p/{number}\n"
+        return written(me, "suporte@example.test", f"[{number}] Protocolo aberto", text)
+
+    return robot
+
+
 def bouncing(me: str) -> Robot:
     """A server that sends everything back by a report, to the envelope sender."""
 
@@ -119,7 +132,7 @@ def rewriting_list(me: str) -> Robot:
     return lambda mail: written(me, "suporte@example.test", f"[lista] {mail.message['Subject']}", mail.text)
 
 
-ROBOTS = [well_behaved, rude, forgetful, bouncing, rude_bounce, faithful_list, rewriting_list]
+ROBOTS = [well_behaved, rude, forgetful, numbering, bouncing, rude_bounce, faithful_list, rewriting_list]
 
 
 # --- the postman ------------------------------------------------------------------------------------------------------
