@@ -164,20 +164,20 @@ def test_commands_write_under_load(gateway: Callable[..., Gateway], capsys: pyte
     """K7: one writer at a time over all processes; nobody finds the database locked or damaged."""
     running = gateway(SETTINGS)
     running.send(mail(1000), mail_from=sender_of(1000))
-    wait_until(running.tickets, 30, "a ticket", every=0.2)
-    load = Load(running, 150, ahead=60)
+    wait_until(running.tickets, 120, "a ticket", every=0.2)
+    load = Load(running, 5000, ahead=200)
     load.start()
-    notes = 0
-    while not load.is_done:
-        running.run("ticket", "note", "SUP-1", "--agent", "bruno@example.test", "--text", f"Nota {notes}")
-        notes += 1
-        assert running.run("serve", code=75, limit=120).stderr.count(b"another `mailgate serve` works on") == 1
+    for number in range(6):
+        running.run("ticket", "note", "SUP-1", "--agent", "bruno@example.test", "--text", f"Nota {number}")
+        running.run("ingest", "--rcpt", SUPPORT, "--mail-from", sender_of(2000), stdin=mail(2000 + number))
+    assert running.run("serve", code=75).stderr.count(b"another `mailgate serve` works on") == 1
     load.stop()
     assert not load.refused
-    rows = running.wait_export(lambda rows: not any(r.get("outcome") == "pending" for r in rows), limit=60)
+    mails = len(load.accepted)
+    rows = running.wait_export(lambda rows: not any(r.get("outcome") == "pending" for r in rows), limit=180)
     [first] = [row for row in rows if row["key"] == "SUP-1"]
-    assert len([m for m in first["messages"] if m["kind"] == "note"]) == notes
-    assert len([row for row in rows if row["key"]]) == 151
+    assert len([m for m in first["messages"] if m["kind"] == "note"]) == 6
+    assert len([row for row in rows if row["key"]]) == mails + 7
     with contextlib.closing(sqlite3.connect(running.home / "data" / "mailgate.sqlite")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    told(capsys, "commands under load", {"mails": 151, "notes by command": notes})
+    told(capsys, "commands under load", {"mails": mails, "commands that wrote": 12})

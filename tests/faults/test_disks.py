@@ -87,7 +87,7 @@ def test_below_the_reserve_mail_waits_and_the_rest_goes_on(gateway: Callable[...
         running.sink.mood = Mood(at_mail="451 4.3.2 come later")  # so that the outbox has something to send
         peer = Peer(running)
         assert [peer.send_new() for _ in range(8)] == [250] * 8
-        wait_until(lambda: len(running.tickets()) == 8, 30, "the tickets")
+        wait_until(lambda: len(running.tickets()) == 8, 120, "the tickets")
         with filled(disk, RESERVE - MIB):
             wait_until(lambda: running.ops("/readyz")[0] == 503, 10, "readyz to say so")
             assert "less room than limits.free_disk_bytes" in running.ops("/readyz")[1]
