@@ -42,7 +42,8 @@ def relaxed_body(body: bytes) -> bytes:
 
 def simple_body(body: bytes) -> bytes:
     """The body in simple form: one CRLF at the end, whatever stood there (RFC 6376 §3.4.3)."""
-    end = len(body)
-    while body.endswith(b"\r\n", 0, end):
-        end -= 2
-    return body[:end] + b"\r\n"
+    if not body.endswith(b"\r\n\r\n"):
+        return body if body.endswith(b"\r\n") else body + b"\r\n"
+    # Not one by one: a mail can be twelve million empty lines. A CR before a CRLF is no line end (`split`).
+    begin = len(body.rstrip(b"\r\n"))
+    return body[: max(begin, body.rfind(b"\r\r", begin) + 1)] + b"\r\n"

@@ -12,7 +12,7 @@ from mailgate.decide.decision import Intent, Order
 from mailgate.decide.orders import TRIGGERS, order, shown
 from mailgate.tickets.workflow import fold
 
-_COMMAND = re.compile(r"#([^\W\d_][\w-]*)(?:[ \t:]+(\S.*?))?\s*")
+_COMMAND = re.compile(r"#([^\W\d_][\w-]*)(?:[ \t:]+(\S.*))?")
 _INDENTED = 4
 _NOTE = frozenset({"nota", "note", "interno", "internal", "interna"})
 

@@ -26,7 +26,7 @@ _JUNK_LINES = 10
 #: Header fields read of a part within a mail; real ones have up to ten.
 _PART_FIELDS = 100
 _DELIMITER = re.compile(
-    rb"^[ \t]{0,3}--([^\r\n]{1,500}?)[ \t]{0,99}\r?\n(?=content-[a-z-]{2,30}[ \t]{0,9}:)", re.I | re.M
+    rb"^[ \t]{0,3}--([^\r\n]{1,600})\r?\n(?=content-[a-z-]{2,30}[ \t]{0,9}:)", re.I | re.M
 )
 
 
@@ -283,7 +283,7 @@ def _nameless_multipart(root: Part) -> None:
     before = root.raw[root.start : first.start()].strip()
     if not before or before.lower().startswith(b"this is a multi"):
         root.defects.append("no Content-Type, but parts")
-        root.content_type, root.params = "multipart/mixed", {"boundary": first.group(1).decode("latin-1")}
+        root.content_type, root.params = "multipart/mixed", {"boundary": first.group(1).rstrip().decode("latin-1")}
 
 
 def _read_raw_values(root: Part, begin: int, limits: MailLimits) -> None:

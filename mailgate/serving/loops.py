@@ -171,7 +171,7 @@ class ReceiveLoop(Loop):
             allowed = deadline_for(mail.size_bytes, small, large)
             grow = self._limits.parse_memory_bytes + 4 * mail.size_bytes
             # SPF and DKIM may wait for DNS (bounded), and all may wait for a machine that is busy: not its time.
-            by_the_clock = 2 * allowed + _WAITING + self._site.blobs.patience_seconds
+            by_the_clock = 3 * allowed + _WAITING + self._site.blobs.patience_seconds
             job = Job("read", receive.job_of(self._site, mail), by_the_clock, mail.size_bytes, allowed, grow)
             self._reading[self._workers.submit(job)] = (owner, mail)
         return bool(mails)

@@ -110,6 +110,8 @@ for name, end in {"lf-lf": b"\n.\n", "lf-crlf": b"\n.\r\n", "cr-cr": b"\r.\r", "
 attack("smuggle-header", plain("smuggle-header", subject=b"a\n.\r\n" + _SECOND.replace(b"\r\n", b"\n")))
 # -- quotations, signatures, addresses on the web, in text
 for name, text in {
+    "quote-command-spaces": "#fechar a" + " " * 900_000 + "b\n",
+    "quote-command-many": ("#a b" + " " * 9_000 + "c\n") * 100,
     "quote-depth": ">" * 100_000 + " a\n", "quote-depth-spaced": "> " * 50_000 + "a\n", "quote-lines": "> a\n" * 200_000, "quote-deepening": "".join(
         ">" * n + " a\n" for n in range(1_000)), "quote-alternating": "a\n> b\n" * 100_000, "quote-on-wrote": "On " * 100_000 + "wrote:\n",
     "quote-on-lines": "On 1/1/2025, a@b.test\n" * 50_000, "quote-wrote-lines": "On a wrote:\n" * 50_000, "quote-em-escreveu": "Em " * 80_000 + "escreveu:\n",

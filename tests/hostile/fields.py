@@ -414,3 +414,7 @@ attack(
     ),
 )
 attack("sender-own-words", plain("sender-own-words", f"{MARK} {sender_of('sender-own-words')}\r\n"))
+attack(
+    "dkim-h-spaces",
+    plain("dkim-h-spaces", extra=field("DKIM-Signature", _DKIM.replace("from:to", "from" + " " * 30_000 + "x")) * 5),
+)

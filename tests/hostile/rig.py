@@ -142,7 +142,7 @@ class Watch:
     def __init__(self, gateway: Gateway, every: float = 1.0) -> None:
         self._gateway = gateway
         self._every = every
-        self._stop = threading.Event()
+        self._stop, self._quiet = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._sing, self._weigh)]
         self.waits: list[float] = []
         self.failures: list[str] = []
@@ -161,8 +161,13 @@ class Watch:
         for thread in self._threads:
             thread.join(60)
 
+    def rest(self) -> None:
+        """No canary any more: what is left to do is the others'."""
+        self._quiet.set()
+        self._threads[0].join(60)
+
     def _sing(self) -> None:
-        while not self._stop.is_set():
+        while not (self._stop.is_set() or self._quiet.is_set()):
             number = len(self.canaries)
             sender = f"canario{number}@cliente.test"
             raw = (
@@ -181,7 +186,7 @@ class Watch:
                     self.failures.append(f"{code} {text}")
             except (OSError, ConnectionError) as error:
                 self.failures.append(str(error))
-            self._stop.wait(self._every)
+            self._quiet.wait(self._every)
 
     def _weigh(self) -> None:
         while not self._stop.wait(0.05):

@@ -340,3 +340,11 @@ attack(
         "report",
     ),
 )
+attack(
+    "boundary-missing-spaces",
+    lambda: (
+        head("boundary-missing-spaces", extra=field("Content-Type", "multipart/mixed"))
+        + b"\r\n"
+        + (b"--" + b" " * 490 + b"\r\n") * 5_000
+    ),
+)

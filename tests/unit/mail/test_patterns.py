@@ -1,0 +1,22 @@
+"""M11: every pattern over strangers' text is fed repetitions of its own characters."""
+
+from __future__ import annotations
+
+from tests.unit.mail.pumping import patterns_of, slow_inputs
+
+#: Where what a stranger or a customer wrote is searched.
+_PACKAGES = ("mail", "authn", "decide", "tickets", "ingest", "links", "flows")
+#: Patterns that are only ever given a few hundred characters, by whoever calls them.
+_ON_SHORT_TEXT = frozenset(
+    {"mailgate.tickets.fillin._BOX", "mailgate.tickets.fillin._TOKEN", "mailgate.mail.filetypes._MARKUP"}
+)
+
+
+def test_no_pattern_takes_ages() -> None:
+    """A search in 4,000 characters takes milliseconds; quadratic, it is fifty times that."""
+    slow = {
+        name: found
+        for name, pattern in patterns_of(*(f"mailgate.{package}" for package in _PACKAGES))
+        if name not in _ON_SHORT_TEXT and (found := list(slow_inputs(pattern, 4_000, 0.05)))
+    }
+    assert slow == {}
