@@ -10,14 +10,15 @@ from __future__ import annotations
 import ctypes
 import sys
 
-#: mallopt(3): blocks below this come from the heap; it is the most that glibc takes.
-_M_MMAP_THRESHOLD, _MAP_FROM = -3, 32 * 1024 * 1024
+#: mallopt(3): blocks below this come from the heap. Larger ones are given back: a process must not keep what the
+#: largest mails took for ever, and a block that grows is moved by the kernel without a copy.
+_M_MMAP_THRESHOLD, _MAP_FROM = -3, 8 * 1024 * 1024
 #: ... and so much at the end of the heap may lie free.
-_M_TRIM_THRESHOLD, _KEEP = -1, 64 * 1024 * 1024
+_M_TRIM_THRESHOLD, _KEEP = -1, 32 * 1024 * 1024
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep up to 64 MiB that it has freed. Does nothing where the C library is not glibc."""
+    """Let this process keep up to 32 MiB that it has freed. Does nothing where the C library is not glibc."""
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)

@@ -12,7 +12,9 @@ from store import tickets
 from store.vocabulary import Role
 
 _TOKEN = re.compile(r"(?:\+|%2B)[ab]?([a-z2-7]{44})@", re.IGNORECASE)
-_MARKER = re.compile(r"(?<!-)-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I)
+_MARKER = re.compile(
+    r"(?<!-)-{3,}\s*(Responda acima desta linha|Reply above this line|Responda por encima de esta)", re.I
+)
 _SAME_LINE_LENGTH = 24
 
 

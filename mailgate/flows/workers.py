@@ -147,17 +147,19 @@ class Workers:
     def _run(self, process: _Process, jobs: list[tuple[Job, Future[Any]]]) -> _Process:
         """Run jobs in order; when one kills the process, the rest run in a fresh one."""
         left = list(jobs)
-        fresh = False
+        innocent = True
         while left:
             if not process.starts(self._stopping):
                 process = self._begin_again(process)
             try:
                 process.send([job.call for job, _ in left])
-            except OSError:
-                if not fresh:  # it died while it had nothing to do: no job's fault
-                    process.end()
-                    process, fresh = _Process(self._make, self._memory), True
-                    continue
+            except OSError as error:
+                # It died while it had nothing to do, or before it had begun: no job's fault, unless it happens again.
+                process.end()
+                if not innocent or self._stopping.is_set():
+                    self._blame(left, _fault(error, spent=False))
+                process, innocent = _Process(self._make, self._memory), not innocent
+                continue
             try:
                 while left:
                     job, future = left[0]
@@ -168,13 +170,10 @@ class Workers:
                     else:
                         future.set_exception(value)
             except (EOFError, OSError) as error:
-                spent = process.end()
+                fault = _fault(error, process.end())
                 if left:
-                    job, future = left.pop(0)
-                    fault = _fault(error, spent)
-                    _LOG.warning("worker replaced", why=str(fault), method=job.method, size_bytes=job.size_bytes)
-                    future.set_exception(fault)
-                process, fresh = _Process(self._make, self._memory), False
+                    self._blame(left, fault)
+                process, innocent = _Process(self._make, self._memory), True
         return process
 
     def _begin_again(self, process: _Process) -> _Process:
@@ -190,6 +189,12 @@ class Workers:
             if process.starts(self._stopping):
                 break
         return process
+
+    def _blame(self, left: list[tuple[Job, Future[Any]]], fault: MailgateError) -> None:
+        """The first of these is what the process ended of."""
+        job, future = left.pop(0)
+        _LOG.warning("worker replaced", why=str(fault), method=job.method, size_bytes=job.size_bytes)
+        future.set_exception(fault)
 
 
 def _fault(error: Exception, spent: bool) -> MailgateError:
@@ -231,7 +236,9 @@ class _Process:
         return self._ready
 
     def send(self, calls: list[_Call]) -> None:
-        """Hand over calls. Raises OSError when the process is gone."""
+        """Hand over calls. Raises OSError when the process is gone or has not begun."""
+        if not self._ready:
+            raise TimeoutError
         self._pipe.send(calls)
 
     def receive(self, seconds: float) -> tuple[bool, Any]:

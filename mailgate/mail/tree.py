@@ -25,9 +25,7 @@ _WITH_ADDRESSES = frozenset({"to", "cc", "bcc", "reply-to", "references", "in-re
 _JUNK_LINES = 10
 #: Header fields read of a part within a mail; real ones have up to ten.
 _PART_FIELDS = 100
-_DELIMITER = re.compile(
-    rb"^[ \t]{0,3}--([^\r\n]{1,600})\r?\n(?=content-[a-z-]{2,30}[ \t]{0,9}:)", re.I | re.M
-)
+_DELIMITER = re.compile(rb"^[ \t]{0,3}--([^\r\n]{1,600})\r?\n(?=content-[a-z-]{2,30}[ \t]{0,9}:)", re.I | re.M)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mailgate.errors import MailgateError
+from mailgate.flows import workers as module
 from mailgate.flows.workers import Job, TooCostly, WorkerKilled, Workers
 from mailgate.mail.limits import MIB
 from tests.integration.machine import wait_until
@@ -110,3 +111,20 @@ def test_a_process_that_was_killed_at_work_costs_one_job_a_try(workers: Workers)
     assert [future.result(60) for future in after] == ["a", "b"]
     assert not isinstance(killed.exception(), TooCostly)
     assert isinstance(killed.exception(), WorkerKilled)
+
+
+def test_a_process_that_never_comes_costs_jobs_their_tries_and_the_leader_goes_on(
+    monkeypatch: pytest.MonkeyPatch, workers: Workers
+) -> None:
+    """Its second fresh process said `ready` to nobody once: the thread took that for a result, and ended."""
+    real, sends = module._Process.send, iter([False, False, True, True, True])
+
+    def sends_or_not(process: module._Process, calls: list[Any]) -> None:
+        if not next(sends, True):
+            raise TimeoutError
+        real(process, calls)
+
+    monkeypatch.setattr(module._Process, "send", sends_or_not)
+    first = workers.submit(Job("echo", "a", 60))
+    assert _error(first) == "WorkerKilled: the process that worked on it took too long"
+    assert workers.submit(Job("echo", "b", 60)).result(60) == "b"

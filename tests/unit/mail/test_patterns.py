@@ -8,7 +8,12 @@ from tests.unit.mail.pumping import patterns_of, slow_inputs
 _PACKAGES = ("mail", "authn", "decide", "tickets", "ingest", "links", "flows")
 #: Patterns that are only ever given a few hundred characters, by whoever calls them.
 _ON_SHORT_TEXT = frozenset(
-    {"mailgate.tickets.fillin._BOX", "mailgate.tickets.fillin._TOKEN", "mailgate.mail.filetypes._MARKUP"}
+    {
+        "mailgate.mail.headers._SIMPLE",
+        "mailgate.tickets.fillin._BOX",
+        "mailgate.tickets.fillin._TOKEN",
+        "mailgate.mail.filetypes._MARKUP",
+    }
 )
 
 

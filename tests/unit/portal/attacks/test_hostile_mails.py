@@ -1,4 +1,4 @@
-"""Hostile mails through the whole line in this process: an outcome for each, pages that do no harm, mails that say nothing.
+"""Hostile mails through the whole line in this process: an outcome for each, and pages that do no harm.
 
 On both databases: PostgreSQL takes no NUL. What is decided runs in the program's one process, so its time counts most.
 """
@@ -19,9 +19,11 @@ from tests.unit.portal.conftest import Portal
 from tests.unit.portal.test_pages import assert_harmless
 
 SAMPLE = (
-    "nul-everywhere", "nul-name", "nul-encoded", "subject-nul", "subject-html", "subject-encoded-crlf", "subject-template",
+    "nul-everywhere", "nul-name", "nul-encoded", "subject-nul", "subject-html", "subject-encoded-crlf",
+    "subject-template",
     "subject-sql", "subject-bidi", "from-encoded-crlf", "from-surrogates", "from-long-address", "date-0", "date-3",
-    "message-id-nul", "message-id-surrogate", "references-garbage", "path-0", "path-19", "ctype-injection-10", "xss-mxss-title",
+    "message-id-nul", "message-id-surrogate", "references-garbage", "path-0", "path-19", "ctype-injection-10",
+    "xss-mxss-title",
     "xss-svg", "html-lone-surrogates", "charset-surrogates", "quote-command-spaces", "quote-hashes", "controls-all",
     "filename-2231-crlf", "list-odd", "report-fields-100k",
 )  # fmt: skip
