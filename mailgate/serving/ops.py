@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import Connection
 from starlette.applications import Starlette
@@ -25,6 +26,7 @@ from mailgate.serving.audits import is_overdue
 from store import audits, journal, outbox, timers
 from store.bucket import BlobBucket
 from store.errors import StoreError
+from store.vocabulary import OutboxState, Outcome
 
 #: From when on what waits is worth a look; agents are told of a mail that does not leave after four hours.
 _SLOW = {"journal": timedelta(minutes=5), "outbox": timedelta(hours=1), "timer": timedelta(minutes=15)}
@@ -119,6 +121,11 @@ def _delays(connection: Connection, now: datetime) -> list[str]:
     return [f"{said} for {s / 60:.0f} minutes" for what, (said, s) in slow.items() if s > _SLOW[what].total_seconds()]
 
 
+def _all(kinds: type[StrEnum], counted: dict[str, int]) -> dict[str, int]:
+    """What was counted, and 0 for the kinds of which there is none any more: a gauge keeps what it was told last."""
+    return {str(kind): 0 for kind in kinds} | counted
+
+
 def measure(watched: Watched) -> None:
     """Look up the gauges; `mailgate_database_up` 0 says that those of the database are not of now."""
     metrics, now = watched.metrics, watched.house.site.clock()
@@ -129,9 +136,9 @@ def measure(watched: Watched) -> None:
         with watched.house.database.read() as connection:
             metrics.timer_lag.set(_age(now, timers.oldest_due(connection, now)))
             metrics.audit_overdue.set(is_overdue(watched.house, connection))
-            for outcome, count in journal.counts(connection).items():
+            for outcome, count in _all(Outcome, journal.counts(connection)).items():
                 metrics.journal.labels(outcome).set(count)
-            for state, count in outbox.counts(connection).items():
+            for state, count in _all(OutboxState, outbox.counts(connection)).items():
                 metrics.outbox.labels(state).set(count)
             last = audits.newest(connection)
             if last is not None:
