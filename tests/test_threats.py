@@ -12,6 +12,7 @@ _ROWS = dict(re.findall(r"^\| ([A-Z]\d+) \|(.*)$", _TEXT, re.MULTILINE))
 
 _FAMILIES = {
     "S": 12,
+    "M": 14,
     "T": 16,
     "C": 9,
     "K": 7,

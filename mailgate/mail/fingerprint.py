@@ -75,8 +75,13 @@ def _stable_fields(head: bytes) -> list[bytes]:
                 fields[-1].append(line.strip())
             continue
         name, colon, value = line.partition(b":")
+        if not colon:  # words where fields should be: without them any two mails that are all words would be the same
+            keep = bool(line.strip()) and not line.startswith((b"From ", b">From "))
+            if keep:
+                fields.append([line.strip()])
+            continue
         key = name.strip().lower()
-        keep = bool(colon) and key not in _TRACE and not key.startswith(_TRACE_PREFIXES)
+        keep = key not in _TRACE and not key.startswith(_TRACE_PREFIXES)
         if keep:
             fields.append([key + b":" + value.strip()])
     return [b" ".join(field) for field in fields]

@@ -42,3 +42,11 @@ def test_other(name: str) -> None:
 def test_any_bytes() -> None:
     for raw in (b"", b"\r\n", b"\n\n\n", b"\0" * 100, b":", b" x"):
         assert len(fingerprint(raw)) == 64
+
+
+def test_mails_without_fields_are_told_apart() -> None:
+    """Words only, no field, no empty line: two of them within an hour were one mail once."""
+    texts = (b"Bom dia, preciso de ajuda.\r\n", b"Outra coisa.\r\n", b"\r\nOutra\r\ncoisa.\r\n", b"\0" * 50)
+    assert len({fingerprint(text) for text in texts}) == len(texts)
+    head = b"From: ana@cliente.test\r\nSubject: Oi\r\n"
+    assert fingerprint(head + b"A nota foi recusada\r\n") != fingerprint(head + b"O boleto venceu\r\n")
