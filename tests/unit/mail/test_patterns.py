@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.mail.pumping import patterns_of, slow_inputs
 
 #: Where what a stranger or a customer wrote is searched.
@@ -17,6 +19,8 @@ _ON_SHORT_TEXT = frozenset(
 )
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_no_pattern_takes_ages() -> None:
     """A search in 4,000 characters takes milliseconds; quadratic, it is fifty times that."""
     slow = {

@@ -65,7 +65,7 @@ def _go_through(portal: Portal, names: list[str]) -> dict[str, float]:
     return spent
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_sample_gets_an_outcome_and_pages_that_do_no_harm(
     make_portal: Callable[..., Portal],
     house_url: str,
