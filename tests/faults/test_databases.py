@@ -165,7 +165,7 @@ def test_commands_write_under_load(gateway: Callable[..., Gateway], capsys: pyte
     running = gateway(SETTINGS)
     running.send(mail(1000), mail_from=sender_of(1000))
     wait_until(running.tickets, 120, "a ticket", every=0.2)
-    load = Load(running, 5000, ahead=200)
+    load = Load(running, 600, ahead=40)
     load.start()
     for number in range(6):
         running.run("ticket", "note", "SUP-1", "--agent", "bruno@example.test", "--text", f"Nota {number}")
