@@ -61,7 +61,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One run. Times in ms, memory in MiB, slopes in MiB an hour."""
+    """One run. Times in ms, memory in MiB (by time: server, workers), slopes in MiB an hour."""
 
     database: str
     minutes: float
@@ -82,6 +82,7 @@ class Figures:
     memory_end: float
     slope_main: float
     slope_workers: float
+    memory: list[tuple[float, int, int]]
 
 
 def slope(points: list[tuple[float, float]]) -> float:
@@ -242,6 +243,7 @@ def report(name: str, options: argparse.Namespace, seen: Seen, left: tuple[int, 
         memory_end=whole[-1] if whole else 0.0,
         slope_main=slope([(t, main) for t, main, _ in after]),
         slope_workers=slope([(t, others) for t, _, others in after]),
+        memory=[(round(t, 1), main // _MIB, others // _MIB) for t, main, others in seen.memory],
     )
 
 

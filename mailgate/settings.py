@@ -351,6 +351,8 @@ def _unwise(document: Document, settings: Settings) -> list[Mistake]:
             warn(location, "a password in a file that others can read; chmod 600 the file or use the key with _file")
     if not is_loopback(settings.relay.host) and settings.relay.tls == "none" and settings.relay.user:
         warn(("relay", "tls"), "the relay's password goes over the network in clear; set tls: starttls or tls")
+    if settings.lmtp is not None and settings.lmtp.listen.path is None and not is_loopback(settings.lmtp.listen.host):
+        warn(("lmtp", "listen"), "LMTP knows no limits for strangers: only an MTA of yours may reach it (RFC 2033 §5)")
     for index, account in enumerate(settings.imap):
         if account.tls == "none" and not is_loopback(account.host):
             warn(("imap", index, "tls"), "the mailbox's password goes over the network in clear; set tls: tls")

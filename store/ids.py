@@ -31,3 +31,8 @@ class IdSource:
                 if self._sequence > 0x3FF:
                     self._last_ms, self._sequence = self._last_ms + 1, 0
             return (self._last_ms & ((1 << 41) - 1)) << 22 | self._node | self._sequence
+
+
+def lowest_within(seconds: float) -> int:
+    """No id that was made within the last so many seconds is smaller."""
+    return (int((time.time() - seconds) * 1000) & ((1 << 41) - 1)) << 22

@@ -243,6 +243,23 @@ def count_by_author(connection: Connection, author: str, since: datetime, outcom
     return int(found[0][0])
 
 
+def count_held_by_rate(connection: Connection, since: datetime) -> int:
+    """How many mails received since then wait because there were too many of a sender or on a ticket."""
+    c = JOURNAL.c
+    query = select(func.count()).where(
+        c.outcome == Outcome.HELD, c.reason == HeldReason.LIMIT, c.received_at >= since, c.detail.like("more than %")
+    )
+    return connection.execute(query).scalar() or 0
+
+
+def count_octets(connection: Connection, since: datetime, lowest: int) -> int:
+    """How many octets of mail were made durable since then. lowest: no row of that time has a smaller id."""
+    query = select(func.coalesce(func.sum(JOURNAL.c.size_bytes), 0)).where(
+        JOURNAL.c.id >= lowest, JOURNAL.c.received_at >= since
+    )
+    return int(connection.execute(query).scalar() or 0)
+
+
 def raw_bytes(connection: Connection, journal_id: int) -> bytes | None:
     """The bytes as received, or None when they are a blob (or gone by retention)."""
     return connection.execute(select(RAW_MAIL.c.raw).where(RAW_MAIL.c.journal_id == journal_id)).scalar()

@@ -134,6 +134,7 @@ class Notice(StrEnum):
     LOGIN = "LOGIN"  # to a contact or an agent: the link that signs in was asked for
     ACCOUNT = "ACCOUNT"  # to a contact: the password or the address of the account was changed, or is about to be
     AUDIT = "AUDIT"  # to admins, each day: every mail seen is accounted for, or these are not
+    ALARM = "ALARM"  # to admins, once an hour at most: a limit holds mail back, or has stopped the acknowledgements
 
 
 #: What a ticket may have, the most urgent first.

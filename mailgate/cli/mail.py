@@ -71,13 +71,15 @@ def ingest(
     """
     from mailgate import log
     from mailgate.ingest import pipe
+    from mailgate.ingest.flood import DayQuota
     from mailgate.ingest.gate import GateRules
     from mailgate.ingest.journal import DiskReserve, Journal
     from mailgate.mail.support import find_support_address
     from mailgate.opening import mail_limits, open_blobs, open_database, support_addresses
     from mailgate.yamltypes import bound
     from store import folders
-    from store.ids import IdSource
+    from store.ids import IdSource, lowest_within
+    from store.journal import count_octets
     from store.writer import Writer
 
     log.set_up(level="error")
@@ -97,8 +99,15 @@ def ingest(
         raise Busy(refused.text)
     database = open_database(settings, migrate=False)
     writer = Writer(database)
+
+    def stored(since: datetime) -> int:
+        with database.read() as connection:
+            return count_octets(connection, since, lowest_within(2 * 86400))
+
     try:
-        accepted = Journal(writer, open_blobs(settings), IdSource(), clock, lambda: None).accept_now(received)
+        quota = DayQuota(bound(settings.limits.stored_per_day), stored, clock)
+        quota.look()
+        accepted = Journal(writer, open_blobs(settings), IdSource(), clock, lambda: None, quota).accept_now(received)
     finally:
         writer.stop()
         database.close()

@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from mailgate import log
 from mailgate.clock import Clock
 from mailgate.errors import SmtpReply, Unavailable
+from mailgate.ingest.flood import DayQuota
 from mailgate.mail.envelope import Received
 from store import journal
 from store.blobs import Blobs
@@ -55,21 +56,31 @@ class CannotAccept(Unavailable):
 class Journal:
     """Makes accepted mails durable. `accept` belongs to one event loop; `accept_now` to any thread.
 
-    nudge: called after a commit, so that a worker looks sooner than at its next tick.
+    nudge: called after a commit, so that a worker looks sooner than at its next tick. quota: of a day; None = none.
     """
 
-    def __init__(self, writer: Writer, blobs: Blobs, ids: IdSource, clock: Clock, nudge: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        blobs: Blobs,
+        ids: IdSource,
+        clock: Clock,
+        nudge: Callable[[], None],
+        quota: DayQuota | None = None,
+    ) -> None:
         self._writer = writer
         self._blobs = blobs
         self._ids = ids
         self._clock = clock
         self._nudge = nudge
+        self._quota = quota
         self.burst = Burst()
         self._waiting: list[tuple[Row, asyncio.Future[str]]] = []
         self._under_way = False
 
     async def accept(self, received: Received) -> str:
         """Make a mail durable; its short id. Raises CannotAccept (the peer is told to come again)."""
+        self._weigh(received)
         loop = asyncio.get_running_loop()
         if len(received.raw) > INLINE_BYTES:
             row = await loop.run_in_executor(None, self._row, received)
@@ -83,6 +94,7 @@ class Journal:
 
     def accept_now(self, received: Received) -> str:
         """As `accept`, from a thread that may block (a mailbox, a pipe)."""
+        self._weigh(received)
         row = self._row(received)
         try:
             self._writer.submit(lambda connection: _add(connection, [row]), urgent=True).result()
@@ -90,6 +102,14 @@ class Journal:
             raise _cannot(error) from error
         self._nudge()
         return short_id(row[0]["id"])
+
+    def _weigh(self, received: Received) -> None:
+        """Against the day's quota. What then cannot be made durable was counted too, until the quota is looked up."""
+        if self._quota is not None:
+            refusal = self._quota.ready(len(received.raw))
+            if refusal is not None:
+                raise CannotAccept("limits.stored_per_day is reached", refusal)
+            self._quota.add(len(received.raw))
 
     def _commit_group(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand what waits to the writer; what comes meanwhile is the next group."""

@@ -17,10 +17,12 @@ from typing import Protocol
 from mailgate import log
 from mailgate.clock import Clock
 from mailgate.errors import TRY_LATER, MailgateError, SmtpReply
+from mailgate.ingest.flood import SenderCount
 from mailgate.ingest.gate import GateRules
 from mailgate.ingest.smtp_data import InFlight
 from mailgate.mail.envelope import Received
 from mailgate.mail.limits import MIB, MailLimits
+from mailgate.yamltypes import Rate
 from store.vocabulary import Road
 
 #: Makes a mail durable and returns its short id; raises MailgateError (its reply is sent) or anything (451 4.3.0).
@@ -39,7 +41,10 @@ _SPARED = 12
 
 @dataclass(frozen=True, slots=True)
 class SmtpLimits:
-    """Bounds of one listener, each an item of docs/settings.md under `limits:`; None = off. Seconds, octets, counts."""
+    """Bounds of one listener, each an item of docs/settings.md under `limits:`; None = off. Seconds, octets, counts.
+
+    sender_rates: mails of one envelope sender, beyond which they are put off.
+    """
 
     message_bytes: int | None = 25 * MIB
     connections: int | None = 100
@@ -56,6 +61,7 @@ class SmtpLimits:
     data_rate_seconds: float = 60.0
     accept_seconds: float = 120.0
     in_flight_bytes: int | None = 256 * MIB
+    sender_rates: tuple[Rate, ...] = ()
 
     def gate_rules(self, is_ours: Callable[[str], bool], hostname: str, mail: MailLimits | None = None) -> GateRules:
         """The rules of the door that go with these bounds."""
@@ -131,6 +137,7 @@ class Reception:
         self.ready = ready
         self.in_flight = in_flight
         self.failures = FailureCount()
+        self.senders = SenderCount(config.limits.sender_rates)
         self.guests: set[Guest] = set()
         self.commits: set[asyncio.Future[str]] = set()
         self.draining = False

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import Session
 from mailgate import log
 from mailgate.errors import TRY_LATER, SmtpReply
 from mailgate.ingest import gate
+from mailgate.ingest.flood import TOO_MANY_OF_SENDER
 from mailgate.ingest.reception import Reception
 from mailgate.ingest.smtp_data import NO_ROOM, DataReader
 from mailgate.ingest.smtp_wire import NOT_IMPLEMENTED, TIMED_OUT, Wire, is_beyond
@@ -88,7 +89,10 @@ class SmtpSession(Wire):
         size = next((int(option[5:]) for option in options if option.startswith("SIZE=")), 0)
         if not self.reception.in_flight.has_room(size):
             return NO_ROOM
-        refusal = self.reception.ready(size) or self.refuse_sender("" if address == "<>" else address)
+        sender = "" if address == "<>" else address
+        refusal = self.reception.ready(size) or self.refuse_sender(sender)
+        if refusal is None and self.reception.senders.is_over(sender, self.reception.clock()):
+            refusal = TOO_MANY_OF_SENDER
         if refusal is not None:
             return refusal
         self._mails += 1
@@ -206,6 +210,7 @@ class SmtpSession(Wire):
             received_at=self.reception.clock(),
             origin={"listen": self.reception.config.listen},
         )
+        self.reception.senders.add(received.envelope.mail_from, received.received_at)
         self._verdict = self.reception.commit(received, data.drop)
         self._watchdog.by(self._clock() + self.limits.accept_seconds)
         return await self._verdict

@@ -36,7 +36,7 @@ CLOSES = AT + timedelta(days=12)
 _TO_AGENTS = frozenset(
     {
         Notice.N13, Notice.N19, Notice.CONFIRM, Notice.COMMAND_DONE, Notice.COMMAND_ERROR, Notice.DELIVERY_FAILED,
-        Notice.AGENT_DIGEST, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.AUDIT,
+        Notice.AGENT_DIGEST, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.AUDIT, Notice.ALARM,
     }
 )  # fmt: skip
 _CATEGORIES = {
@@ -88,6 +88,7 @@ def _more(notice: Notice) -> dict[str, Any]:
         Notice.AGENT_DIGEST: {"rows": rows},
         Notice.HELD_DIGEST: {"rows": (RowView("1f3a", "Boleto", "unknown_sender", "x@y.test", at=AT),)},
         Notice.AUDIT: {"rows": (RowView("seen", "", "31204", "31203"), RowView("strays", "", "1"))},
+        Notice.ALARM: {"rows": (RowView("held", "", "180"), RowView("acks", "", "500"))},
         Notice.WEEKLY: {
             "figures": figures, "by_agent": by_agent, "since": AT - timedelta(days=7), "until": AT - timedelta(days=1),
         },

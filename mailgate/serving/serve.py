@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -21,19 +20,18 @@ from mailgate import descriptors, log
 from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, ToolMaker, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.authn.oauth import TokenSource
-from mailgate.errors import ConfigError, MailgateError, Mistake, Unavailable, UsageError
-from mailgate.flows import duedates, hooks, knowledge, tidying, timers
+from mailgate.errors import MailgateError, SmtpReply, Unavailable, UsageError
+from mailgate.flows import braking, duedates, hooks, knowledge, tidying, timers
 from mailgate.flows.digests import Digests
 from mailgate.flows.lateness import LateMails
 from mailgate.flows.reviewing import Reviews
 from mailgate.flows.workers import Workers
 from mailgate.i18n import Translations
+from mailgate.ingest.flood import DayQuota
 from mailgate.ingest.gate import GateRules
 from mailgate.ingest.journal import DiskReserve, Journal
-from mailgate.ingest.reception import LMTP_LIMITS, AuthPolicy, SmtpConfig, SmtpLimits
 from mailgate.ingest.servers import Listener
 from mailgate.ingest.smtp_data import InFlight
-from mailgate.ingest.submission import check_password
 from mailgate.mail.envelope import Received
 from mailgate.metrics import Metrics
 from mailgate.node import NodeSlot
@@ -41,8 +39,9 @@ from mailgate.opening import mail_limits
 from mailgate.portal.app import make_app
 from mailgate.portal.limits import PortalLimits
 from mailgate.resources import data_folder
-from mailgate.sections import Lmtp, Smtp, Submission, TlsFiles
+from mailgate.sections import Lmtp, Smtp, Submission
 from mailgate.serving.audits import DailyAudit
+from mailgate.serving.doors import listener_config
 from mailgate.serving.loops import DeliverLoop, ReceiveLoop
 from mailgate.serving.mailboxes import Mailboxes
 from mailgate.serving.ops import Watched, make_ops
@@ -52,12 +51,13 @@ from mailgate.settings import Settings
 from mailgate.yamltypes import Listen, bound, seconds
 from scheduler.loop import Ticker
 from scheduler.sweeps import Sweep, guarded
-from store import claims, folders, tables
+from store import claims, folders, ids, journal, tables
 from store.bucket import BlobBucket
 from store.errors import StoreError
 from store.vocabulary import Road
 
 ROLES = ("smtp", "submission", "lmtp", "imap", "worker", "delivery", "scheduler", "portal")
+_DOORS = ("smtp", "submission", "lmtp", "imap")
 DRAIN_SECONDS = 10.0
 _LOG = log.get("serve")
 
@@ -130,7 +130,8 @@ class Node:
         self._upkeep = Upkeep(house)
         self._audit = DailyAudit(house)
         site = house.site
-        self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive)
+        self._quota = DayQuota(bound(self._settings.limits.stored_per_day), self._stored, site.clock)
+        self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive, self._quota)
 
     async def serve(self) -> None:
         """Start what the roles ask for, serve until a signal, drain."""
@@ -155,6 +156,7 @@ class Node:
     async def _start(self) -> None:
         roles = self._options.roles
         await asyncio.to_thread(self._take_back)
+        await asyncio.to_thread(self._quota.look)
         if roles & {"worker", "delivery"}:
             self._workers = Workers(self._options.workers, tool_maker(self._settings))
         if "delivery" in roles and self._workers is not None:
@@ -203,7 +205,7 @@ class Node:
         for name, section, road in sections:
             if section is None or name not in self._options.roles:
                 continue
-            config = self._smtp_config(section, road)
+            config = listener_config(self._settings, section, road)
             rules = GateRules(
                 self._house.site.is_ours,
                 self._limits,
@@ -212,34 +214,23 @@ class Node:
                 frozenset({self._settings.hostname.lower()}),
             )
             listener = Listener(
-                config, rules, self._accept, clock=self._house.site.clock, ready=self._disk.ready, in_flight=in_flight
+                config, rules, self._accept, clock=self._house.site.clock, ready=self._ready, in_flight=in_flight
             )
             addresses = await listener.start()
             self._listeners.append(listener)
             self._bound[name] = addresses[0]
 
+    def _ready(self, octets: int) -> SmtpReply | None:
+        return self._disk.ready(octets) or self._quota.ready(octets)
+
+    def _stored(self, since: datetime) -> int:
+        with self._house.database.read() as connection:
+            return journal.count_octets(connection, since, ids.lowest_within(2 * 86400))
+
     async def _accept(self, received: Received) -> str:
         accepted = await self._journal.accept(received)
         self._metrics.accepted.labels(str(received.road)).inc()
         return accepted
-
-    def _smtp_config(self, section: Smtp | Submission | Lmtp, road: Road) -> SmtpConfig:
-        tls = None if isinstance(section, Lmtp) else _tls_context(section.tls)
-        listen = str(section.listen)
-        auth = None
-        if isinstance(section, Submission):
-            near = section.listen.path is not None or _is_loopback(section.listen)
-            auth = AuthPolicy(check_password(section.users_file), require_tls=not near or tls is not None)
-        return SmtpConfig(
-            listen=listen,
-            hostname=self._settings.hostname,
-            road=road,
-            limits=_smtp_limits(self._settings, road),
-            tls_context=tls,
-            proxy_protocol=isinstance(section, Smtp) and section.proxy_protocol,
-            auth=auth,
-            trusted_peers=section.trusted_peers if isinstance(section, Smtp) else (),
-        )
 
     async def _open_web(self) -> None:
         if self._settings.portal is not None and "portal" in self._options.roles:
@@ -322,10 +313,14 @@ class Node:
             ("webhooks", "delivery", every.webhooks, self._sweep_webhooks),
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
+            ("limits", "scheduler", every.leases, self._sweep_limits),
             ("audit", "scheduler", every.leases, self._audit.sweep),
             ("retention", "scheduler", every.retention, self._upkeep.sweep),
             ("sessions", "scheduler", every.retention, lambda: tidying.sweep(self._house.site)),
         ]
+        door = next((one for one in _DOORS if one in roles), "")
+        if self._quota.is_on:
+            table.append(("quota", door, every.leases, self._quota.look))
         return [
             Sweep(n, e, guarded(n, r, self._sweep_failed), at_once=n == "knowledge")
             for n, role, e, r in table
@@ -350,6 +345,10 @@ class Node:
 
     def _sweep_late(self) -> None:
         if self._late.sweep():
+            self._nudge_deliver()
+
+    def _sweep_limits(self) -> None:
+        if braking.sweep(self._house.site):
             self._nudge_deliver()
 
     def _sweep_webhooks(self) -> None:
@@ -417,52 +416,6 @@ class Node:
         if self._workers is not None:
             self._workers.renew(makers[0])
         _LOG.info("rules, workflow and templates read again")
-
-
-def _tls_context(files: TlsFiles) -> ssl.SSLContext | None:
-    if files.cert is None or files.key is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(files.cert, files.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            [Mistake(str(files.cert), 0, 0, f"this certificate or its key cannot be used: {error}")]
-        ) from error
-    return context
-
-
-def _is_loopback(listen: Listen) -> bool:
-    return listen.host in ("localhost", "::1") or listen.host.startswith("127.")
-
-
-def _smtp_limits(settings: Settings, road: Road) -> SmtpLimits:
-    limits = settings.limits
-    common: dict[str, Any] = {
-        "message_bytes": bound(limits.message_bytes),
-        "connections": bound(limits.connections),
-        "recipients": bound(limits.recipients),
-        "unknown_commands": bound(limits.unknown_commands),
-        "data_gap_seconds": seconds(limits.data_gap),
-        "transaction_seconds": seconds(limits.transaction),
-        "in_flight_bytes": bound(limits.in_flight_bytes),
-    }
-    if road is Road.LMTP:
-        return SmtpLimits(
-            **common,
-            connections_per_ip=LMTP_LIMITS.connections_per_ip,
-            mails_per_connection=LMTP_LIMITS.mails_per_connection,
-            errors=LMTP_LIMITS.errors,
-            idle_commands=LMTP_LIMITS.idle_commands,
-            idle_seconds=LMTP_LIMITS.idle_seconds,
-        )
-    return SmtpLimits(
-        **common,
-        connections_per_ip=bound(limits.connections_per_ip),
-        mails_per_connection=bound(limits.mails_per_connection),
-        errors=bound(limits.errors),
-        idle_seconds=seconds(limits.idle),
-    )
 
 
 def choose_roles(text: str) -> frozenset[str]:

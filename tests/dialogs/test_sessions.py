@@ -10,6 +10,7 @@ import socket
 import stat
 import struct
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from mailgate.ingest.gate import GateRules
 from mailgate.ingest.reception import LMTP_LIMITS, SmtpLimits
 from mailgate.ingest.smtp_data import InFlight
 from mailgate.mail.envelope import Received
+from mailgate.yamltypes import Rate
 from store.vocabulary import Road
 
 from .talk import PATIENCE, Journal, Peer, auth_policy, client_context, listening, server_context, until
@@ -231,6 +233,24 @@ async def test_all_places_together_are_bounded() -> None:
             assert (await late.reply()).startswith("421 4.7.0")
             assert await late.is_closed()
         assert (await inside[0].ask("NOOP")).startswith("250")
+
+
+async def test_far_too_many_mails_of_one_sender_are_left_with_his_server() -> None:
+    """R11: 450, from ten times the hour's limit on; the null sender is everybody's."""
+    limits = SmtpLimits(sender_rates=(Rate(2, timedelta(hours=1)),))
+    async with listening(Journal(), limits=limits) as listener:
+        peer = await Peer.connect(listener)
+        await peer.greet()
+        for _ in range(2):
+            await peer.envelope()
+            assert (await peer.data(b"x")).startswith("250")
+        assert (await peer.ask("MAIL FROM:<Ana@customer.test>")).startswith("450 4.7.1")
+        assert (await peer.ask("MAIL FROM:<bia@customer.test>")).startswith("250")
+        assert (await peer.ask("RSET")).startswith("250")
+        for _ in range(3):
+            assert (await peer.ask("MAIL FROM:<>")).startswith("250")
+            assert (await peer.ask("RCPT TO:<suporte@example.test>")).startswith("250")
+            assert (await peer.data(b"x")).startswith("250")
 
 
 async def test_who_stands_there_without_a_word_makes_room() -> None:

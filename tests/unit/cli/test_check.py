@@ -49,6 +49,14 @@ def test_everything_at_once(bare: Shell) -> None:
     assert "mistakes in" in ran.err
 
 
+def test_lmtp_for_strangers_is_unwise(bare: Shell) -> None:
+    """I11: LMTP asks nobody who he is; it belongs on loopback or on a unix socket."""
+    text = bare.file.read_text(encoding="utf-8")
+    for listen, expected in (("0.0.0.0:2424", True), ("unix:/run/lmtp", False), ("127.0.0.1:2424", False)):
+        bare.file.write_text(f"{text}\nlmtp: {{listen: '{listen}'}}\n", encoding="utf-8")
+        assert any("LMTP" in reason for reason in reasons(bare, warnings=True).values()) == expected, listen
+
+
 def test_the_companys_own_words_are_in_its_mails(bare: Shell) -> None:
     """They were on the pages only."""
     words = bare.folder / "templates" / "translations"

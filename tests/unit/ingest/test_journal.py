@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from mailgate.ingest.flood import DayQuota
 from mailgate.ingest.journal import INLINE_BYTES, Burst, CannotAccept, Journal
 from mailgate.mail.envelope import Envelope, Received
 from store import journal as rows
@@ -17,7 +18,7 @@ from store import schema
 from store.blobs import BlobFolder
 from store.engine import Database
 from store.errors import StoreUnavailable
-from store.ids import IdSource
+from store.ids import IdSource, lowest_within
 from store.tables import JOURNAL
 from store.vocabulary import Road
 from store.writer import Writer
@@ -146,3 +147,33 @@ def test_a_slow_stream_is_no_burst() -> None:
         now[0] += 0.02
         burst.note(1)
     assert not burst.holds()
+
+
+async def test_beyond_the_days_quota_mail_is_put_off(desk: Desk) -> None:
+    """R12."""
+
+    def stored(since: datetime) -> int:
+        with desk.database.read() as connection:
+            return rows.count_octets(connection, since, lowest_within(2 * 86400))
+
+    quota = DayQuota(1000, stored, lambda: NOW)
+    journal = Journal(desk.writer, desk.blobs, IdSource(), lambda: NOW, lambda: None, quota)
+    await journal.accept(received(1, 500))
+    with pytest.raises(CannotAccept) as refused:
+        await journal.accept(received(2, 500))
+    assert str(refused.value.reply).startswith("452 4.3.1")
+    with pytest.raises(CannotAccept):
+        await asyncio.to_thread(journal.accept_now, received(3, 500))
+    again = DayQuota(1000, stored, lambda: NOW)
+    again.look()
+    assert again.ready(600) is not None, "the next process knows"
+    assert again.ready(400) is None
+    assert desk.count() == 1
+
+
+async def test_the_same_large_mail_twice_is_kept_once(desk: Desk) -> None:
+    """R12: by its digest."""
+    for _ in range(3):
+        await desk.journal.accept(received(1, INLINE_BYTES))
+    assert len(list(desk.blobs.all())) == 1
+    assert desk.count() == 3

@@ -26,6 +26,7 @@ LANGUAGES = ("pt-BR", "en", "es")
 UNANSWERABLE = {
     Notice.N20, Notice.CONFIRM, Notice.ACK_DIGEST, Notice.N3, Notice.N14, Notice.N16, Notice.N17, Notice.N18,
     Notice.AGENT_DIGEST, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.LOGIN, Notice.ACCOUNT, Notice.AUDIT,
+    Notice.ALARM,
 }  # fmt: skip
 OF_A_TICKET = ("n1", "n2", "n4", "n5", "n6", "n7", "n8", "n9", "n10", "n11", "n12", "n13", "n15", "n19")
 SHOWN_HEADERS = (

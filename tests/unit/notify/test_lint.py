@@ -96,5 +96,5 @@ def test_a_template_that_no_notice_is_made_of(tmp_path: Path) -> None:
 
 def test_every_notice_about_a_ticket_has_its_duties() -> None:
     free = {Notice.N20, Notice.COMMAND_ERROR, Notice.COMMAND_DONE, Notice.DELIVERY_FAILED, Notice.ACK_DIGEST}
-    free |= {Notice.FILES, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.ACCOUNT, Notice.AUDIT}
+    free |= {Notice.FILES, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.ACCOUNT, Notice.AUDIT, Notice.ALARM}
     assert set(Notice) - free <= set(MUST)
