@@ -11,6 +11,7 @@ _ROWS = dict(re.findall(r"^\| ([A-Z]\d+) \|(.*)$", _TEXT, re.MULTILINE))
 
 
 _FAMILIES = {
+    "I": 14,
     "S": 12,
     "M": 14,
     "T": 16,
