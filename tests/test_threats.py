@@ -12,6 +12,7 @@ _ROWS = dict(re.findall(r"^\| ([A-Z]\d+) \|(.*)$", _TEXT, re.MULTILINE))
 
 _FAMILIES = {
     "I": 14,
+    "R": 14,
     "S": 12,
     "M": 14,
     "T": 16,
