@@ -70,11 +70,16 @@ def _wrap(line: str, width: int) -> list[str]:
     found = _LEAD.match(line)
     lead = found[0] if found else ""
     hang = lead if lead.startswith(">") else " " * len(lead)
-    pieces, current = [], lead
+    pieces, current, filled = [], lead, _has_words(lead)
     for word in line[len(lead) :].split(" "):
-        if len(current) + len(word) > width and current.strip(" >-"):
+        if filled and len(current) + len(word) > width:
             pieces.append(current.rstrip())
-            current = hang
+            current, filled = hang, _has_words(hang)
         current += word + " "
+        filled = filled or _has_words(word)  # not by a look at all of it: a line can be a million spaces
     pieces.append(current[:-1])
     return pieces
+
+
+def _has_words(text: str) -> bool:
+    return bool(text.strip(" >-"))
