@@ -35,4 +35,4 @@ class IdSource:
 
 def lowest_within(seconds: float) -> int:
     """No id that was made within the last so many seconds is smaller."""
-    return (int((time.time() - seconds) * 1000) & ((1 << 41) - 1)) << 22
+    return (time.time_ns() // 1_000_000 - int(seconds * 1000) & ((1 << 41) - 1)) << 22

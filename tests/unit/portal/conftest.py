@@ -107,7 +107,8 @@ def make_portal(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., 
         folder.mkdir()
         base_url = settings.pop("base_url", f"http://127.0.0.1:{port}")
         site = make_site(folder, url, base_url=base_url, clock=clock, **settings)
-        app = make_app(site, WORDS, TEMPLATES, bounds, logo=logo, trusted_proxies=proxies, compiled=_COMPILED)
+        patient = bounds or PortalLimits(render_seconds=60)  # on a loaded machine too
+        app = make_app(site, WORDS, TEMPLATES, patient, logo=logo, trusted_proxies=proxies, compiled=_COMPILED)
         running = serving(app, port)
         base = running.__enter__()
         ends.append((running, site))
