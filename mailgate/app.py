@@ -47,6 +47,7 @@ from mailgate.sections import WEEKDAYS, Daily, Oauth, Weekly
 from mailgate.sections import ImapAccount as ImapSection
 from mailgate.settings import Settings, secret
 from mailgate.yamltypes import Listen, Rate, bound, seconds
+from scheduler.lease import Peers
 from store import people
 from store.blobs import Blobs
 from store.bucket import BlobBucket
@@ -249,6 +250,7 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         others=shelf.read_with,
         null_sender=settings.relay.null_sender,
         node=node,
+        peers=Peers(settings.sweeps.nodes.total_seconds()),
         retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),
         lifetimes=Lifetimes(
             access=settings.limits.access_link,

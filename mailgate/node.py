@@ -1,10 +1,16 @@
-"""Which node this is: a name that stays with the data folder, and a place among the processes that serve it."""
+"""Which node this is: a name that stays with the data folder, and a place among the processes that serve it.
+
+Leases are held under that name. A data folder that was copied for a second node, keys and all, is another place or on
+another machine, and so has another name.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
+import socket
 from pathlib import Path
 
 from mailgate.errors import Busy
@@ -41,9 +47,9 @@ class NodeSlot:
 
 def _node_name(data: Path) -> str:
     path = data / "node.id"
-    name = path.read_text().strip() if path.exists() else ""
-    if not name:  # none yet, or killed while it was written
-        name = secrets.token_hex(4)
-        path.write_text(name + "\n")
+    drawn = path.read_text().strip() if path.exists() else ""
+    if not drawn:  # none yet, or killed while it was written
+        drawn = secrets.token_hex(4)
+        path.write_text(drawn + "\n")
         path.chmod(0o600)
-    return name
+    return hashlib.sha256(f"{drawn}\n{socket.gethostname()}\n{data.resolve()}".encode()).hexdigest()[:8]

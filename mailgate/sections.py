@@ -418,6 +418,7 @@ class Sweeps(Section):
     imap: Duration = Field(default="5s", validate_default=True)
     knowledge: Duration = Field(default="30s", validate_default=True)
     leases: Duration = Field(default="30s", validate_default=True)
+    nodes: Duration = Field(default="5s", validate_default=True)
     retention: Duration = Field(default="1h", validate_default=True)
 
 

@@ -2,14 +2,16 @@
 
 PostgreSQL: `FOR UPDATE SKIP LOCKED`. SQLite: an UPDATE under the one write lock. Each claim has an owner of its own
 (the fence): a worker that was frozen past its lease finds at settling time that the row is not its any more.
+A lease that has run out by this node's clock is still another's while that node is known to live (`scheduler.lease`):
+a clock that jumps takes nothing out of anybody's hands. What the caller has in hand itself he names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, not_, or_, select, update
 
 from store import fast
 from store.errors import LostLease
@@ -25,9 +27,22 @@ def claim(
     now: datetime,
     lease_until: datetime,
     limit: int,
+    *,
+    alive: Collection[str] = (),
+    in_hand: Collection[int] = (),
+    again: bool = False,
 ) -> list[int]:
-    """Claim up to `limit` rows for which `due` holds and which nobody has; their ids in the given order."""
-    free = or_(table.c.lease_until.is_(None), table.c.lease_until <= now)
+    """Claim up to `limit` rows for which `due` holds and which nobody has; their ids in the given order.
+
+    alive: names of other nodes that live, whose rows are theirs however late it is. in_hand: rows the caller works on.
+    again: rows under this owner's lease that he has not in hand are free, since a round of his that failed left them.
+    """
+    theirs = [not_(table.c.lease_owner.startswith(f"{node}:", autoescape=True)) for node in sorted(alive)]
+    free = or_(table.c.lease_until.is_(None), and_(table.c.lease_until <= now, *theirs))
+    if again:
+        free = or_(free, table.c.lease_owner == owner)
+    if in_hand:
+        due = and_(due, table.c.id.not_in(sorted(in_hand)))
     wanted = select(table.c.id).where(and_(due, free)).order_by(*order).limit(limit)
     if connection.dialect.name == "postgresql":
         wanted = wanted.with_for_update(skip_locked=True)
@@ -49,15 +64,6 @@ def still_ours(connection: Connection, table: Table, row_id: int, owner: str) ->
 def prolong(connection: Connection, table: Table, owners: Sequence[str], lease_until: datetime) -> None:
     """Have the rows that these owners still hold for longer: they are alive, and the work takes its time."""
     connection.execute(update(table).where(table.c.lease_owner.in_(owners)).values(lease_until=lease_until))
-
-
-def release(connection: Connection, table: Table, owner_prefix: str) -> int:
-    """Give back every row of owners that begin with `owner_prefix` (a node that died); how many."""
-    return connection.execute(
-        update(table)
-        .where(table.c.lease_owner.startswith(owner_prefix, autoescape=True))
-        .values(lease_owner=None, lease_until=None)
-    ).rowcount
 
 
 def take_lease(connection: Connection, name: str, owner: str, now: datetime, until: datetime) -> int | None:

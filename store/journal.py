@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,11 +59,17 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]], raws: Sequence[d
 
 
 def claim(
-    connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int, max_bytes: int
-) -> list[ClaimedMail]:
-    """Claim the oldest undecided mails that are due: at most `limit`, and about `max_bytes` of raw bytes."""
+    connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int, max_bytes: int,
+    *, alive: Collection[str] = (), in_hand: Collection[int] = (),
+) -> list[ClaimedMail]:  # fmt: skip
+    """Claim the oldest undecided mails that are due: at most `limit`, and about `max_bytes` of raw bytes.
+
+    alive, in_hand: as in `claims.claim`.
+    """
     due = and_(JOURNAL.c.outcome == Outcome.PENDING, JOURNAL.c.next_attempt_at <= now)
-    ids = claim_rows(connection, JOURNAL, due, [JOURNAL.c.id], owner, now, now + lease, limit)
+    ids = claim_rows(
+        connection, JOURNAL, due, [JOURNAL.c.id], owner, now, now + lease, limit, alive=alive, in_hand=in_hand
+    )
     if not ids:
         return []
     mails = load(connection, ids, max_bytes)

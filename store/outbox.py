@@ -41,19 +41,23 @@ def claim(
     now: datetime,
     lease: timedelta,
     limit: int,
-    but: Collection[int] = (),
+    *,
+    alive: Collection[str] = (),
+    in_hand: Collection[int] = (),
     not_to: Collection[str] = (),
 ) -> list[Row[Any]]:
-    """Claim the mails of one state that are due, the longest waiting first.
+    """Claim the mails of one state that are due, the longest waiting first. alive, in_hand: as in `claims.claim`.
 
-    but: those that the caller still has in hand. not_to: addresses that he wants none for.
+    owner: of one loop, which names all that it has in hand: what else is under its lease was left by a failed round.
+    not_to: addresses that he wants none for.
     """
     due = and_(OUTBOX.c.state == state, OUTBOX.c.next_attempt_at <= now)
-    if but:
-        due = and_(due, OUTBOX.c.id.not_in(sorted(but)))
     if not_to:
         due = and_(due, OUTBOX.c.recipient.not_in(sorted(not_to)))
-    ids = claim_rows(connection, OUTBOX, due, [OUTBOX.c.next_attempt_at, OUTBOX.c.id], owner, now, now + lease, limit)
+    order = [OUTBOX.c.next_attempt_at, OUTBOX.c.id]
+    ids = claim_rows(
+        connection, OUTBOX, due, order, owner, now, now + lease, limit, alive=alive, in_hand=in_hand, again=True
+    )
     if not ids:
         return []
     return list(connection.execute(select(OUTBOX).where(OUTBOX.c.id.in_(ids)).order_by(OUTBOX.c.id)))
@@ -77,6 +81,12 @@ def _one_of(owner: str, row_id: int) -> Callable[[int], None]:
             raise LostLease(f"outbox {row_id} was taken over while {owner} held it")
 
     return counted
+
+
+def is_held(connection: Connection, row_id: int, owner: str) -> bool:
+    """Whether the row is still under this owner's lease."""
+    held = select(OUTBOX.c.id).where(OUTBOX.c.id == row_id, OUTBOX.c.lease_owner == owner)
+    return connection.execute(held).first() is not None
 
 
 def settle(connection: Connection, row_id: int, owner: str | None, **values: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,10 +32,12 @@ def cancel(connection: Connection, ticket_id: int, now: datetime) -> int:
     return _CANCEL.run(connection, ticket=ticket_id, now=now)
 
 
-def claim_due(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
-    """Claim the timers whose time has come."""
+def claim_due(
+    connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int, alive: Collection[str] = ()
+) -> list[Row[Any]]:
+    """Claim the timers whose time has come. alive: as in `claims.claim`."""
     due = (TIMER.c.state == TimerState.ARMED) & (TIMER.c.due_at <= now)
-    ids = claim_rows(connection, TIMER, due, [TIMER.c.due_at], owner, now, now + lease, limit)
+    ids = claim_rows(connection, TIMER, due, [TIMER.c.due_at], owner, now, now + lease, limit, alive=alive)
     if not ids:
         return []
     return list(connection.execute(select(TIMER).where(TIMER.c.id.in_(ids)).order_by(TIMER.c.due_at)))
@@ -65,10 +67,16 @@ def settle(connection: Connection, timer_id: int, owner: str, state: TimerState,
     )
 
 
-def move(connection: Connection, timer_id: int, due_at: datetime) -> None:
-    """Set another due time (an interaction came) and end the lease."""
+def move(connection: Connection, timer_id: int, due_at: datetime, owner: str | None = None) -> None:
+    """Set another due time of an armed timer and end the lease.
+
+    owner: only while it is under his lease; None: whoever has it (an interaction came, and it is not due any more).
+    """
+    ours = [TIMER.c.lease_owner == owner] if owner is not None else []
     connection.execute(
-        update(TIMER).where(TIMER.c.id == timer_id).values(due_at=due_at, lease_owner=None, lease_until=None)
+        update(TIMER)
+        .where(TIMER.c.id == timer_id, TIMER.c.state == TimerState.ARMED, *ours)
+        .values(due_at=due_at, lease_owner=None, lease_until=None)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,12 +20,13 @@ def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         fast.insert(connection, WEBHOOK, rows)
 
 
-def claim(connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int) -> list[Row[Any]]:
-    """Claim those that are due, the longest waiting first."""
+def claim(
+    connection: Connection, owner: str, now: datetime, lease: timedelta, limit: int, alive: Collection[str] = ()
+) -> list[Row[Any]]:
+    """Claim those that are due, the longest waiting first. alive: as in `claims.claim`."""
     due = and_(WEBHOOK.c.state == OutboxState.WAITING, WEBHOOK.c.next_attempt_at <= now)
-    ids = claim_rows(
-        connection, WEBHOOK, due, [WEBHOOK.c.next_attempt_at, WEBHOOK.c.id], owner, now, now + lease, limit
-    )
+    order = [WEBHOOK.c.next_attempt_at, WEBHOOK.c.id]
+    ids = claim_rows(connection, WEBHOOK, due, order, owner, now, now + lease, limit, alive=alive)
     if not ids:
         return []
     return list(connection.execute(select(WEBHOOK).where(WEBHOOK.c.id.in_(ids)).order_by(WEBHOOK.c.id)))

@@ -86,11 +86,14 @@ def claim(site: Site, owner: str, room: Room, submit: Callable[[Job], Future[Any
     now = site.clock()
 
     def work(connection: Connection) -> tuple[list[Row[Any]], dict[int, RenderJob | Exception]]:
+        alive, in_hand, not_to = site.peers.alive, room.in_hand, room.crowded
         rows = [
             row
             for state, limit in ((OutboxState.WAITING, room.first), (OutboxState.SENDING, room.later))
             if limit > 0
-            for row in outbox.claim(connection, state, owner, now, LEASE, limit, room.in_hand, room.crowded)
+            for row in outbox.claim(
+                connection, state, owner, now, LEASE, limit, alive=alive, in_hand=in_hand, not_to=not_to
+            )
         ]
         fresh = [row for row in rows if row.rendered_sha256 is None]
         told = told_by(connection, fresh)
@@ -171,6 +174,15 @@ def _could_not_render(site: Site, owner: str, row: Row[Any], error: Exception) -
             _tell_failure(connection, site, row.id, answer)
 
     site.writer.call(work)
+
+
+def is_ours(site: Site, owner: str, mail: Outgoing) -> bool:
+    """Whether a claimed mail is still ours to send: asked by who may have been frozen since. Raises StoreError."""
+    with site.writer.database.read() as connection:
+        held = outbox.is_held(connection, mail.id, owner)
+    if not held:
+        _taken_over(mail)
+    return held
 
 
 def give_back(site: Site, owner: str, row_ids: Collection[int]) -> None:

@@ -96,12 +96,17 @@ def post(hook: Hook, headers: dict[str, str], body: bytes) -> int:
         connection.close()
 
 
-def sweep(site: Site, hooks: Mapping[str, Hook], owner: str, send: Post = post) -> int:
-    """Make the POSTs that are due; how many were accepted."""
+def sweep(
+    site: Site, hooks: Mapping[str, Hook], owner: str, stopping: Callable[[], bool] = lambda: False, send: Post = post
+) -> int:
+    """Make the POSTs that are due; how many were accepted. stopping: asked before each; the rest comes another time."""
     now = site.clock()
-    due = site.writer.call(lambda connection: webhooks.claim(connection, owner, now, _LEASE, _MOST))
+    alive = site.peers.alive
+    due = site.writer.call(lambda connection: webhooks.claim(connection, owner, now, _LEASE, _MOST, alive))
     accepted = 0
     for row in due:
+        if stopping():
+            break
         state, answer = _try(row, hooks, int(now.timestamp()), send)
         if state is OutboxState.WAITING and now - row.created_at > GIVE_UP:
             state, answer = OutboxState.FAILED, f"{answer}; given up"

@@ -55,12 +55,17 @@ class Settled:
     notices: int = 0
 
 
-def claim(site: Site, owner: str, limit: int = BATCH_MAILS) -> list[ClaimedMail]:
-    """Claim the oldest mails that wait, under a lease of `owner`."""
+def claim(
+    site: Site, owner: str, limit: int = BATCH_MAILS, in_hand: Collection[int] = ()
+) -> list[ClaimedMail]:  # fmt: skip
+    """Claim the oldest mails that wait, under a lease of `owner`. in_hand: those that the caller is still reading.
+
+    Reading a queue of heavy mails may take longer than the lease, and a clock may jump: neither begins them anew.
+    """
 
     def work(connection: Connection) -> list[ClaimedMail]:
         now = site.clock()
-        return journal.claim(connection, owner, now, LEASE, limit, BATCH_BYTES)
+        return journal.claim(connection, owner, now, LEASE, limit, BATCH_BYTES, alive=site.peers.alive, in_hand=in_hand)
 
     return site.writer.call(work)
 
@@ -125,14 +130,21 @@ def _alone(site: Site, owner: str, mail: ClaimedMail, reading: Reading | Excepti
         try:
             return site.writer.call(lambda connection: _one(connection, site, owner, mail, read, Batch()))
         except LostLease:
-            _LOG.warning("mail taken over by another node", journal_id=mail.id)
-            return Settled(mail.id, None)
+            return _taken_over(mail)
         except StoreError:
             raise
         except Exception as failure:  # one mail's fault must not stop the others, whatever it is
             _LOG.exception("mail failed", journal_id=mail.id, attempts=mail.attempts + 1)
             error = failure
-    return site.writer.call(lambda connection: _failed(connection, site, owner, mail, error))
+    try:
+        return site.writer.call(lambda connection: _failed(connection, site, owner, mail, error))
+    except LostLease:
+        return _taken_over(mail)
+
+
+def _taken_over(mail: ClaimedMail) -> Settled:
+    _LOG.warning("mail taken over by another node", journal_id=mail.id)
+    return Settled(mail.id, None)
 
 
 def _one(connection: Connection, site: Site, owner: str, mail: ClaimedMail, reading: Reading, batch: Batch) -> Settled:

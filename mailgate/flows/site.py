@@ -15,6 +15,7 @@ from mailgate.knowledge.base import KnowledgeBase
 from mailgate.links.tokens import Mint
 from mailgate.mail.support import SupportAddress, find_support_address
 from mailgate.notify.views import CompanyView
+from scheduler.lease import Peers
 from store.blobs import Blobs
 from store.ids import IdSource
 from store.vocabulary import Notice
@@ -104,6 +105,7 @@ class Site:
     attach_bytes: Callable[[], int] = lambda: 10 * 1024 * 1024
     channels: frozenset[str] = frozenset()  # by what besides mail people can be told
     knowledge: KnowledgeBase = field(default_factory=KnowledgeBase)
+    peers: Peers = field(default_factory=Peers)  # the other nodes on the same database
     whatsapp_too: Callable[[], tuple[str, ...]] = tuple  # notices of a new ticket that go by it
     others: Callable[[Book], Mapping[str, Any]] = lambda book: {}  # what else was read with a book, as fields of this
 

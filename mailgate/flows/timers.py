@@ -31,7 +31,8 @@ _MOST = 100
 def sweep(site: Site, owner: str) -> int:
     """Fire the timers whose time has come, each in a transaction of its own; how many fired."""
     now = site.clock()
-    due = site.writer.call(lambda connection: timers.claim_due(connection, owner, now, _LEASE, _MOST))
+    alive = site.peers.alive
+    due = site.writer.call(lambda connection: timers.claim_due(connection, owner, now, _LEASE, _MOST, alive))
     fired = 0
     for timer in due:
         try:
@@ -53,7 +54,7 @@ def fire(connection: Connection, site: Site, owner: str, timer: Row[Any]) -> int
     words = {"last_customer_at": ticket.last_customer_at, "last_agent_at": ticket.last_agent_at}
     later = duetimes.later_by_words(site, timed, words)
     if later is not None and later > facts.now:
-        timers.move(connection, timer.id, later)
+        timers.move(connection, timer.id, later, owner)
         return 0
     if timed.to is None and _leaves_now(connection, site, timer):
         timers.settle(connection, timer.id, owner, TimerState.CANCELLED, facts.now)

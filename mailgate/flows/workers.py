@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import active_children, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -84,6 +84,7 @@ class Workers:
         self._memory = memory_bytes
         self._generation = 0
         self._stopping = threading.Event()
+        self._over = False
         self._threads = [
             threading.Thread(target=self._lead, name=f"worker-{n}", daemon=True) for n in range(max(1, count))
         ]
@@ -101,13 +102,22 @@ class Workers:
         self._make = make_toolbox
         self._generation += 1
 
-    def stop(self) -> None:
-        """End the processes when the jobs handed in are done."""
+    def stop(self, seconds: float = 5.0) -> None:
+        """Drop the jobs that nobody has begun, wait so long for those that somebody has, and end the processes."""
         self._stopping.set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._jobs.get_nowait()
+                if item is not None:
+                    item[1].cancel()
         for _ in self._threads:
             self._jobs.put(None)
+        end = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(timeout=max(0.0, end - time.monotonic()))
+        self._over = True
+        for process in active_children():  # what they had is somebody's again when its lease is given back
+            process.kill()
 
     def _lead(self) -> None:
         generation, process = self._generation, _Process(self._make, self._memory)
@@ -171,6 +181,8 @@ class Workers:
                         future.set_exception(value)
             except (EOFError, OSError) as error:
                 fault = _fault(error, process.end())
+                if self._over:
+                    return process
                 if left:
                     self._blame(left, fault)
                 process, innocent = _Process(self._make, self._memory), True
@@ -267,7 +279,8 @@ class _Process:
 def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
     """The life of a worker process: make the toolbox, answer calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # A stop may be told to the whole group: who leads this process ends it when its mail is read.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     keep_freed_memory()
     toolbox = make()

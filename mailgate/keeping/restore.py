@@ -24,7 +24,7 @@ from mailgate.keeping import verify
 from mailgate.keeping.backup import ARCHIVES
 from mailgate.keeping.manifest import Manifest
 from mailgate.keeping.places import BLOBS, CONFIGURATION, KEYS, RESTORING, SQLITE_NAME, Places
-from store import schema, snapshot
+from store import nodes, schema, snapshot
 from store.blob_rows import COPYING
 from store.blobs import BlobFolder, Blobs
 from store.claims import give_up_lease
@@ -113,6 +113,7 @@ def restore(folder: Path, places: Places) -> Manifest:
     schema.migrate(places.database)
     with places.database.write() as connection:
         give_up_lease(connection, COPYING, None)  # of the backup that is restored here, as it was being made
+        nodes.forget_all(connection)  # what was in hand at that moment is in nobody's now
     return manifest
 
 

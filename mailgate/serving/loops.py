@@ -165,7 +165,8 @@ class ReceiveLoop(Loop):
         if len(self._reading) >= _IN_READING - BATCH_MAILS // 2:
             return True
         owner = f"{self._site.node}:{next(self._rounds)}"
-        mails = receive.claim(self._site, owner, _IN_READING - len(self._reading))
+        in_hand = {mail.id for _, mail in self._reading.values()}
+        mails = receive.claim(self._site, owner, _IN_READING - len(self._reading), in_hand)
         small, large = self._limits.parse_seconds_small, self._limits.parse_seconds_large
         for mail in mails:
             allowed = deadline_for(mail.size_bytes, small, large)
@@ -195,8 +196,13 @@ class ReceiveLoop(Loop):
 class DeliverLoop(Loop):
     """Claims outgoing mails, sends them side by side, and settles what came back, many in one transaction."""
 
-    def __init__(self, site: Site, workers: Workers, relay: Relay, providers: Providers, metrics: Metrics) -> None:
+    def __init__(
+        self, site: Site, workers: Workers, relay: Relay, providers: Providers, metrics: Metrics,
+        is_sure: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
+        """is_sure: whether no other node can have taken us for gone; if not, a mail is looked up before it leaves."""
         super().__init__("deliver")
+        self._is_sure = is_sure
         self._providers = providers
         self._site = site
         self._workers = workers
@@ -281,7 +287,9 @@ class DeliverLoop(Loop):
     def _send(self, mail: Outgoing) -> None:
         try:
             raw = mail.raw(self._site.blobs)
-            if mail.channel == "mail":
+            if not self._is_sure() and not deliver.is_ours(self._site, self._owner, mail):
+                result = DeliveryResult("deferred", 0, "", "another node has taken it over", self._relay.name)
+            elif mail.channel == "mail":
                 hurried = mail.attempts == 0
                 result = self._relay.send(mail.envelope_from, mail.recipient, raw, hurried)
             else:

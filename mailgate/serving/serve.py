@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy import Connection
+from typing import Any, NoReturn
 
 from mailgate import descriptors, log
 from mailgate.allocator import keep_freed_memory
 from mailgate.app import House, ToolMaker, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.authn.oauth import TokenSource
+from mailgate.clock import utc_now
 from mailgate.errors import MailgateError, SmtpReply, Unavailable, UsageError
 from mailgate.flows import braking, duedates, hooks, knowledge, tidying, timers
 from mailgate.flows.digests import Digests
@@ -45,13 +45,14 @@ from mailgate.serving.doors import listener_config
 from mailgate.serving.loops import DeliverLoop, ReceiveLoop
 from mailgate.serving.mailboxes import Mailboxes
 from mailgate.serving.ops import Watched, make_ops
+from mailgate.serving.pulse import Pulse
 from mailgate.serving.upkeep import Upkeep
 from mailgate.serving.web import WebDoor, WebServer
 from mailgate.settings import Settings
 from mailgate.yamltypes import Listen, bound, seconds
 from scheduler.loop import Ticker
 from scheduler.sweeps import Sweep, guarded
-from store import claims, folders, ids, journal, tables
+from store import folders, ids, journal, nodes
 from store.bucket import BlobBucket
 from store.errors import StoreError
 from store.vocabulary import Road
@@ -72,7 +73,19 @@ class Options:
 
 
 def run(settings: Settings, options: Options) -> None:
-    """Serve until SIGTERM or SIGINT. Raises MailgateError for what keeps it from starting."""
+    """Serve until SIGTERM or SIGINT. Raises MailgateError for what keeps it from starting.
+
+    A SIGTERM before there is anything to drain ends the program where it is, in order: a migration is one transaction
+    and is rolled back. One that comes while it ends, or after, changes nothing any more.
+    """
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        _run(settings, options)
+    except _Left:
+        _LOG.info("stopped before it served")
+
+
+def _run(settings: Settings, options: Options) -> None:
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload that comes before there is anything to reload
     keep_freed_memory()
@@ -93,9 +106,18 @@ def run(settings: Settings, options: Options) -> None:
             else:
                 uvloop.run(node.serve())
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             house.close()
     finally:
         slot.free()
+
+
+class _Left(BaseException):
+    """SIGTERM while the gateway starts: no `except Exception` may hold it up."""
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    raise _Left
 
 
 class Node:
@@ -116,6 +138,7 @@ class Node:
         self._started = False
         self._reloading: asyncio.Task[None] | None = None
         self._reload_again = False
+        self._stopping = threading.Event()
         self._workers: Workers | None = None
         self._receive: ReceiveLoop | None = None
         self._deliver: DeliverLoop | None = None
@@ -130,6 +153,7 @@ class Node:
         self._upkeep = Upkeep(house)
         self._audit = DailyAudit(house)
         site = house.site
+        self._pulse = Pulse(site, self._settings.sweeps.nodes, self._nudge_all)
         self._quota = DayQuota(bound(self._settings.limits.stored_per_day), self._stored, site.clock)
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive, self._quota)
 
@@ -144,7 +168,8 @@ class Node:
             await self._start()
             self._started = True
             self._options.ready(dict(self._bound))
-            _LOG.info("serving", roles=sorted(self._options.roles), listening=self._bound)
+            node = self._house.site.node
+            _LOG.info("serving", node=node, roles=sorted(self._options.roles), listening=self._bound)
             await stopping.wait()
             _LOG.info("stopping")
         finally:
@@ -162,7 +187,9 @@ class Node:
         if "delivery" in roles and self._workers is not None:
             relay = open_relay(self._settings)
             providers = open_providers(self._settings)
-            self._deliver = DeliverLoop(self._house.site, self._workers, relay, providers, self._metrics)
+            self._deliver = DeliverLoop(
+                self._house.site, self._workers, relay, providers, self._metrics, self._pulse.is_sure
+            )  # fmt: skip
             self._deliver.start()
             if relay.settings.token is not None:
                 self._tokens["relay"] = relay.settings.token
@@ -176,7 +203,7 @@ class Node:
                 burst=self._journal.burst,
             )
             self._receive.start()
-        self._ticker = Ticker(self._sweeps())
+        self._ticker = Ticker(self._sweeps(), utc_now)
         self._ticker.start()
         await self._open_doors()
         if "imap" in roles and self._settings.imap:
@@ -186,14 +213,11 @@ class Node:
         await self._open_web()
 
     def _take_back(self) -> None:
-        """Rows that an earlier process in this place held when it died are free again."""
-        prefix = f"{self._house.site.node}:"
-
-        def work(connection: Connection) -> None:
-            for table in (tables.JOURNAL, tables.OUTBOX, tables.TIMER, tables.WEBHOOK):
-                claims.release(connection, table, prefix)
-
-        self._house.site.writer.call(work)
+        """Rows that an earlier process in this place held when it died are free again; on SQLite there is one place."""
+        site = self._house.site
+        prefix = "" if self._settings.is_sqlite else site.node
+        site.writer.call(lambda connection: nodes.release(connection, prefix))
+        self._pulse.start()
 
     async def _open_doors(self) -> None:
         in_flight = InFlight(bound(self._settings.limits.in_flight_bytes))
@@ -282,20 +306,24 @@ class Node:
         self._web.append(server)
 
     async def _stop(self) -> None:
-        """Close the doors first, then finish what is under way, then the database."""
-        await asyncio.gather(*(listener.drain(DRAIN_SECONDS) for listener in self._listeners))
-        if self._mailboxes is not None:
-            await asyncio.to_thread(self._mailboxes.stop, DRAIN_SECONDS)
+        """Close the doors and finish what is under way, all at once; end the workers, give back the rest."""
         self._audit.stop()
+        self._upkeep.stop()
+        self._stopping.set()
+        ends: list[Awaitable[object]] = [listener.drain(DRAIN_SECONDS) for listener in self._listeners]
+        if self._mailboxes is not None:
+            ends.append(asyncio.to_thread(self._mailboxes.stop, DRAIN_SECONDS))
         if self._ticker is not None:
-            await asyncio.to_thread(self._ticker.stop)
-        for loop in (self._receive, self._deliver):
-            if loop is not None:
-                await asyncio.to_thread(loop.stop, DRAIN_SECONDS)
-        for server in self._web:
-            await server.stop(DRAIN_SECONDS)
+            ends.append(asyncio.to_thread(self._ticker.stop))
+        ends += [asyncio.to_thread(loop.stop, DRAIN_SECONDS) for loop in (self._receive, self._deliver) if loop]
+        ends += [server.stop(DRAIN_SECONDS) for server in self._web]
+        for failed in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(failed, BaseException):
+                _LOG.error("stopping, going on", exc_info=failed)
         if self._workers is not None:
             await asyncio.to_thread(self._workers.stop)
+        await asyncio.to_thread(self._pulse.stop)
+        await asyncio.to_thread(self._pulse.leave)
 
     # --- what ticks --------------------------------------------------------------------------------------------------
 
@@ -353,7 +381,7 @@ class Node:
 
     def _sweep_webhooks(self) -> None:
         if self._settings.webhooks:
-            hooks.sweep(self._house.site, self._hooks, f"{self._house.site.node}:webhooks")
+            hooks.sweep(self._house.site, self._hooks, f"{self._house.site.node}:webhooks", self._stopping.is_set)
 
     def _sweep_knowledge(self) -> None:
         """The folder of articles, where something in it has changed."""
@@ -388,6 +416,10 @@ class Node:
     def _nudge_deliver(self) -> None:
         if self._deliver is not None:
             self._deliver.nudge()
+
+    def _nudge_all(self) -> None:
+        self._nudge_receive()
+        self._nudge_deliver()
 
     def _reload(self) -> None:
         """Rules, workflow and templates are read again, beside the loop; what comes meanwhile becomes one more."""

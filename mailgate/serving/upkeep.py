@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +28,11 @@ class Upkeep:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Cut short what is under way: the node ends, and the next hour goes on from there."""
+        self._stop.set()
 
     def sweep(self) -> None:
         """Everything once; what one part cannot do does not keep the others."""
@@ -51,7 +57,7 @@ class Upkeep:
             for _ in range(_MOST_PARTS):
                 part = site.writer.call(partial(_take, take=take, before=now - span))
                 taken += part
-                if part < _PART:
+                if part < _PART or self._stop.is_set():
                     break
             if taken:
                 _LOG.info("kept long enough", what=what, count=taken)
@@ -72,6 +78,8 @@ class Upkeep:
         now = site.clock()
         old = min(now, utc_now()).timestamp() - 86400  # files are dated by the machine's clock, whatever ours says
         for sha256, made_at in site.blobs.all():
+            if self._stop.is_set():
+                return
             if made_at < old and site.writer.call(partial(blob_rows.may_be_deleted, sha256=sha256, now=now)):
                 site.blobs.delete(sha256, made_before=old)
 

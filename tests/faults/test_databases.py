@@ -81,7 +81,7 @@ def test_postgresql_stops_for_half_a_minute_under_load(
 ) -> None:
     limits = {**SETTINGS["limits"], "requests_per_ip": "off", "token_misses": "off"}
     running = gateway({**SETTINGS, "limits": limits})
-    load = Load(running, 200, ahead=60)
+    load = Load([running], 200, ahead=60)
     load.start()
     wait_until(lambda: len(load.accepted) >= 40, 60, "some of the load", every=0.01)
     before, most = threads(running), 0
@@ -165,7 +165,7 @@ def test_commands_write_under_load(gateway: Callable[..., Gateway], capsys: pyte
     running = gateway(SETTINGS)
     running.send(mail(1000), mail_from=sender_of(1000))
     wait_until(running.tickets, 120, "a ticket", every=0.2)
-    load = Load(running, 600, ahead=40)
+    load = Load([running], 600, ahead=40)
     load.start()
     for number in range(6):
         running.run("ticket", "note", "SUP-1", "--agent", "bruno@example.test", "--text", f"Nota {number}")

@@ -39,6 +39,7 @@ class Arrivals:
     dice: random.Random
     accepted: dict[str, int] = field(default_factory=dict)  # SHA-256 of the bytes → number
     broken: int = 0
+    answered: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._stopped = threading.Event()

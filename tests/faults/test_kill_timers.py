@@ -20,13 +20,13 @@ _TICKETS = 60
 _SETTINGS = {"preset": "totvs", "limits": {"acks_total": "off", "notices_per_address": "off"}}
 
 
-def _resolve_many(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def resolve_many(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, tickets: int = _TICKETS) -> None:
     """Tickets that were resolved just now, each of a customer of its own; nothing runs meanwhile."""
     monkeypatch.setenv("MAILGATE_TEST", "1")
     house = app.open_house(load_settings(gateway.home / "mailgate.yaml"), migrate=True)
     try:
         company = House(house.site)
-        for n in range(_TICKETS):
+        for n in range(tickets):
             company.receive(plain_mail((f"Cliente {n}", f"c{n}@cliente.test"), SUPPORT, f"Folha {n}", "Erro."))
             customer.agent_action(
                 house.site, f"SUP-{n + 1}", BRUNO[1], "reply", text="Corrigido.", status="resolvido"
@@ -49,7 +49,7 @@ def _timers(gateway: Gateway) -> Counter[str]:
 @pytest.mark.long
 def test_killed_between_claim_and_commit(gateway: Callable[..., Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
     running = gateway(_SETTINGS, start=False)
-    _resolve_many(running, monkeypatch)
+    resolve_many(running, monkeypatch)
     running.start()
     assert _timers(running) == {"armed": _TICKETS}
     running.advance(timedelta(days=5, minutes=1))

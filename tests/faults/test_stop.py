@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import smtplib
 import socket
+import sqlite3
+import subprocess
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,7 +16,7 @@ import pytest
 
 from tests.faults.load import Load, mail, sender_of
 from tests.faults.test_kill_loop import SETTINGS, check
-from tests.integration.gateway import Gateway
+from tests.integration.gateway import PROGRAM, Gateway
 from tests.integration.machine import LOOPBACK, wait_until
 from tests.integration.postgres import Postgres
 from tests.integration.sink import Mood
@@ -25,14 +29,75 @@ SUPPORT = ["suporte@example.test"]
 @sqlite_only
 def test_stopped_in_the_middle_of_a_load_it_drains_and_loses_nothing(gateway: Callable[..., Gateway]) -> None:
     running = gateway(SETTINGS)
-    load = Load(running, 60)
+    load = Load([running], 60)
     load.start()
-    wait_until(lambda: len(load.accepted) >= 20, 30, "a third of the load", every=0.002)
+    wait_until(lambda: len(load.accepted) >= 20, 120, "a third of the load", every=0.002)
+    for _ in range(3):  # as an impatient supervisor does, and to every process of it
+        os.killpg(running.pid, signal.SIGTERM)
     running.stop()  # asserts exit code 0
+    assert in_hand(running) == 0
     running.start()
-    wait_until(lambda: load.is_done, 60, "the rest of the load")
+    wait_until(lambda: load.is_done, 120, "the rest of the load")
     load.stop()
     assert check(running, load)["mails"] == 60
+
+
+def in_hand(gateway: Gateway) -> int:
+    """How many rows are under a lease."""
+    tables = ("journal", "outbox", "timer", "webhook")
+    with sqlite3.connect(f"file:{gateway.home / 'data' / 'mailgate.sqlite'}?mode=ro", uri=True) as connection:
+        counts = [
+            connection.execute(f"select count(*) from {table} where lease_owner is not null").fetchone()[0]
+            for table in tables
+        ]
+    return sum(counts)
+
+
+@sqlite_only
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("sign", ["serve-0.lock", "mailgate.sqlite", "mailgate.sqlite-wal", "node.id"])
+def test_stopped_while_it_starts_and_while_it_migrates(gateway: Callable[..., Gateway], sign: str) -> None:
+    """The first start makes the whole schema, in one transaction: it is told to stop a little later each time."""
+    idle = gateway(start=False)
+    for tenths in range(8):
+        with (idle.home / "serve.log").open("ab") as log:
+            started = subprocess.Popen(
+                [PROGRAM, "serve", "--config", idle.home], env=idle.env, cwd=idle.home, stdout=log, stderr=log
+            )
+        try:
+            wait_until((idle.home / "data" / sign).exists, 120, f"{sign} to be there", every=0.001)
+            threading.Event().wait(tenths / 10)
+            started.send_signal(signal.SIGTERM)
+            assert started.wait(60) == 0
+        finally:
+            started.kill()
+            started.wait()
+        if tenths % 2:
+            for path in (idle.home / "data").glob("*.*"):
+                path.unlink()
+    idle.start()
+    idle.send(mail(1), mail_from=sender_of(1))
+    idle.sink.wait_for(1, to=sender_of(1))
+    assert "Traceback" not in idle.log()
+
+
+@sqlite_only
+def test_a_mail_that_never_ends_does_not_keep_it_from_stopping(gateway: Callable[..., Gateway]) -> None:
+    running = gateway()
+    with socket.create_connection((LOOPBACK, running.port("smtp")), timeout=30) as slow:
+        wire = slow.makefile("rwb")
+        wire.readline()
+        for line in (b"HELO a.test", b"MAIL FROM:<a@cliente.test>", b"RCPT TO:<suporte@example.test>", b"DATA"):
+            wire.write(line + b"\r\n")
+            wire.flush()
+            reply = wire.readline()
+        assert reply.startswith(b"354")
+        began = time.monotonic()
+        running.stop()
+        assert time.monotonic() - began < 20
+        assert wire.readline() in (b"", b"421 4.3.2 mx.example.test closing\r\n")
+    assert running.export() == []
 
 
 @sqlite_only

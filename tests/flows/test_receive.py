@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -296,6 +297,18 @@ def test_a_worker_that_lost_its_lease_commits_nothing(story: Story) -> None:
     assert [s.outcome for s in story.process("quick", quick)] == [Outcome.OPENED]
     assert [s.outcome for s in story.process("slow", slow)] == [None]
     assert (story.count(TICKET), story.journal(mail).outcome) == (1, "opened")
+
+
+def test_a_poisoned_mail_that_another_node_took_does_not_stop_the_one_that_thawed(story: Story) -> None:
+    """D14: its third failure would hold the mail, which is not its to hold."""
+    mail = story.accept(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
+    (claimed,) = story.claim("slow")
+    story.later(minutes=3)
+    quick = story.claim("quick")
+    broken = (replace(claimed, attempts=2), RuntimeError("it died"))
+    assert [s.outcome for s in receive.process(story.site, "slow", [broken])] == [None]
+    assert story.journal(mail).outcome == "pending"
+    assert [s.outcome for s in story.process("quick", quick)] == [Outcome.OPENED]
 
 
 def test_held_is_released_by_a_person_and_stays_when_retried(make_story: Callable[..., Story]) -> None:

@@ -173,10 +173,10 @@ def test_a_webhook_is_signed_sent_after_the_commit_and_tried_again(house: House,
 
         return send
 
-    assert hooks.sweep(site, {"erp": hook}, "t", far_end([503])) == 0
-    assert hooks.sweep(site, {"erp": hook}, "t", far_end([])) == 0  # not yet
+    assert hooks.sweep(site, {"erp": hook}, "t", send=far_end([503])) == 0
+    assert hooks.sweep(site, {"erp": hook}, "t", send=far_end([])) == 0  # not yet
     clock.on(minutes=1)
-    assert hooks.sweep(site, {"erp": hook}, "t", far_end([204])) == 1
+    assert hooks.sweep(site, {"erp": hook}, "t", send=far_end([204])) == 1
     (first, body), (second, _) = sent
     assert first["webhook-id"] == second["webhook-id"]
     stamp = int(second["webhook-timestamp"])
@@ -191,7 +191,7 @@ def test_a_redirect_is_not_followed_and_a_refusal_ends_it(house: House, answer: 
     site = with_rules(house.site, "- {name: w, when: ticket_opened, then: {webhook: erp}}\n")
     House(site).receive(plain_mail(ANA, "suporte@example.test", "Nota", "x"))
     hook = hooks.Hook("https://erp.example.test/hook", b"secret")
-    hooks.sweep(site, {"erp": hook}, "t", lambda *_: answer)
+    hooks.sweep(site, {"erp": hook}, "t", send=lambda *_: answer)
     with site.writer.database.read() as connection:
         assert [r.state for r in connection.execute(select(WEBHOOK))] == [state]
 

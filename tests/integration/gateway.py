@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import smtplib
 import subprocess
@@ -113,13 +115,43 @@ class Gateway:
 
     def stop(self) -> None:
         """SIGTERM, as systemd does. Raises AssertionError if it does not drain and end with 0."""
-        code = self._process.stop(signal.SIGTERM, limit=20)
+        code = self._process.stop(signal.SIGTERM, limit=40)
         assert code == 0, f"serve ended with {code} after SIGTERM\n{self._process.tail()}"
 
     def kill9(self) -> None:
         """As a crash: the program and its parse processes, at once."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.stop(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """SIGSTOP to the program and its parse processes: a virtual machine that is not scheduled."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT, after `freeze`."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+
+    def children(self) -> list[int]:
+        """The processes that serve started and that still run: those that read and render mail, and their helper."""
+        found: set[int] = set()
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that ended meanwhile
+                found |= set(map(int, (task / "children").read_text().split()))
+        return sorted(found)
+
+    def beside(self, home: Path, copied: bool = True) -> Gateway:
+        """Another node of the same company, not started: its own ports and data folder, our keys and blobs.
+
+        copied: its data folder begins as a copy of ours, keys and all; else there is none.
+        """
+        own = sane_settings(home, self.settings["database"], self.sink.port, self.settings["auth"]["resolver"])
+        doors = ("smtp", "submission", "lmtp", "portal", "ops", "base_url", "data")
+        shared = {"blobs": str(self.home / "data" / "blobs")}
+        other = Gateway(home, merged(self.settings, {name: own[name] for name in doors} | shared), self.sink)
+        left_out = ("backup*", "blobs", "serve*") if copied else ("backup*", "data", "serve*")
+        shutil.copytree(self.home, home, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*left_out))
+        other.write_settings()
+        return other
 
     def restart(self) -> None:
         """Start again, after `stop` if it runs."""

@@ -29,7 +29,8 @@ class Mood:
     """How one transaction goes. A reply such as `451 4.3.0 later` refuses at that command; "" accepts.
 
     at_rcpt: by address, `*` for all others.  drop_*: the connection is cut there without a reply; after DATA the
-    mail has been kept, so that the client does not know.  hang_after_data: kept, and never answered.
+    mail has been kept, so that the client does not know.  hang_after_data: kept, and never answered.  half_reply: kept,
+    and the connection ends in the middle of the 250.  late_seconds: kept, and the 250 comes so much later.
     """
 
     at_mail: str = ""
@@ -38,6 +39,8 @@ class Mood:
     drop_at_mail: bool = False
     drop_after_data: bool = False
     hang_after_data: bool = False
+    half_reply: bool = False
+    late_seconds: float = 0.0
 
 
 ACCEPT = Mood()
@@ -265,8 +268,15 @@ class _Handler:
         self._sink._keep(session, envelope)
         if mood.drop_after_data:
             return self._cut(server)
+        if mood.half_reply:
+            transport = cast(asyncio.Transport, server.transport)
+            transport.write(b"250 2.0")
+            transport.close()
+            return "421 4.3.2 cut"
         if mood.hang_after_data:
             await asyncio.Event().wait()
+        if mood.late_seconds:
+            await asyncio.sleep(mood.late_seconds)
         return self._for_each(envelope, "250 2.0.0 Kept")
 
     def _for_each(self, envelope: Envelope, reply: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from store import claims, journal, outbox, schema, tickets
+from store import claims, direct, journal, nodes, outbox, schema, tickets
 from store.engine import Database
 from store.errors import LostLease
 from store.ids import IdSource
-from store.tables import JOURNAL, OUTBOX
 from store.vocabulary import OutboxState
 from store.writer import Writer
 
@@ -111,9 +111,75 @@ def test_what_is_too_much_at_once_is_left_for_the_next_round(database: Database)
 def test_a_node_that_died_gives_back_its_rows_and_nobody_elses(database: Database) -> None:
     _mails(database, 2)
     with database.write() as connection:
-        _claim(connection, "node_1-0/7", limit=1)
-        _claim(connection, "nodex1-0/7", limit=1)
-        assert claims.release(connection, JOURNAL, "node_1-0/") == 1, "an underscore is no wildcard"
+        _claim(connection, "node_1-0:7", limit=1)
+        _claim(connection, "nodex1-0:7", limit=1)
+        assert nodes.release(connection, "node_1-0") == 1, "an underscore is no wildcard"
+        assert nodes.release(connection) == 1, "whoever had it"
+
+
+def test_what_a_living_node_holds_is_its_own_whatever_the_clock_says(database: Database) -> None:
+    """D12, D14: a clock that jumps a day ahead ends no lease of a node that lives."""
+    (mail,) = _mails(database, 1)
+    late = NOW + timedelta(days=1)
+    with database.write() as connection:
+        assert _claim(connection, "a-0:1") == [mail]
+        assert journal.claim(connection, "b-0:1", late, LEASE, 10, 1 << 20, alive=["a-0", "c-0"]) == []
+        assert journal.claim(connection, "a-0:2", late, LEASE, 10, 1 << 20, alive=["b-0"], in_hand=[mail]) == []
+        assert len(journal.claim(connection, "b-0:1", late, LEASE, 10, 1 << 20, alive=["c-0"])) == 1
+
+
+def test_a_silent_node_is_taken_over_at_the_beat_that_was_seen(database: Database) -> None:
+    (mail,) = _mails(database, 1)
+    with database.write() as connection:
+        assert not nodes.beat(connection, "a-0", "run1", NOW), "new"
+        assert nodes.beat(connection, "a-0", "run1", NOW)
+        nodes.beat(connection, "b-0", "run2", NOW)
+        _claim(connection, "a-0:1")
+    with database.read() as connection:
+        seen = nodes.beats(connection, but="b-0")
+    assert seen == {"a-0": ("run1", 2)}
+    with database.write() as connection:
+        nodes.beat(connection, "a-0", "run1", NOW)
+        assert nodes.take_over(connection, "a-0", seen["a-0"]) is None, "it beat meanwhile"
+        assert nodes.take_over(connection, "a-0", ("run1", 3)) == 1
+        assert nodes.beats(connection, but="b-0") == {}
+        assert _claim(connection, "b-0:1") == [mail]
+        assert not nodes.beat(connection, "a-0", "run1", NOW), "it hears that it was taken for gone"
+    with pytest.raises(LostLease), database.write() as connection:
+        journal.settle(connection, mail, "a-0:1", NOW, outcome="opened")
+
+
+def test_what_a_frozen_transaction_has_locked_is_taken_over_later(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer")
+    one, two = _mails(database, 2)
+    with database.write() as connection:
+        nodes.beat(connection, "a-0", "run1", NOW)
+        _claim(connection, "a-0:1")
+    with contextlib.suppress(_Thawed), database.write() as frozen:
+        journal.settle(frozen, one, "a-0:1", NOW, outcome="opened")
+        direct.flush(frozen)
+        with database.write() as connection:
+            assert nodes.take_over(connection, "a-0", ("run1", 1)) == 1
+            assert _claim(connection, "b-0:1") == [two]
+        raise _Thawed
+    with database.write() as connection:
+        assert nodes.take_over(connection, "a-0", ("run1", 1)) == 1
+        assert nodes.take_over(connection, "a-0", ("run1", 1)) is None, "it is forgotten"
+
+
+class _Thawed(Exception):
+    """Its session was ended meanwhile."""
+
+
+def test_a_node_that_leaves_in_order_holds_nothing(database: Database) -> None:
+    _mails(database, 1)
+    with database.write() as connection:
+        nodes.beat(connection, "a-0", "run1", NOW)
+        _claim(connection, "a-0:1")
+        nodes.leave(connection, "a-0", "run1")
+        assert nodes.beats(connection, but="b-0") == {}
+        assert len(_claim(connection, "b-0:1")) == 1
 
 
 def test_the_outbox_is_claimed_once(database: Database) -> None:
@@ -128,7 +194,23 @@ def test_the_outbox_is_claimed_once(database: Database) -> None:
         assert not outbox.settle(connection, claimed.id, "b", state="accepted")
         assert outbox.settle(connection, claimed.id, "a", state="accepted")
         assert outbox.claim(connection, OutboxState.WAITING, "b", NOW + timedelta(days=1), LEASE, 10) == []
-        assert claims.release(connection, OUTBOX, "a") == 0
+        assert nodes.release(connection, "a") == 0
+
+
+def test_what_a_failed_round_left_is_claimed_again_and_what_is_in_hand_is_not(database: Database) -> None:
+    rows = [
+        {
+            "id": _IDS.new(), "notice": "N1", "recipient": "a@x.test", "recipient_role": "customer",
+            "message_id": f"{n}@x.test", "created_at": NOW, "next_attempt_at": NOW,
+        }
+        for n in range(2)
+    ]  # fmt: skip
+    with database.write() as connection:
+        outbox.enqueue(connection, rows)
+        left, in_hand = [row.id for row in outbox.claim(connection, OutboxState.WAITING, "a-0:out", NOW, LEASE, 10)]
+        again = outbox.claim(connection, OutboxState.WAITING, "a-0:out", NOW, LEASE, 10, in_hand=[in_hand])
+        assert [row.id for row in again] == [left]
+        assert outbox.claim(connection, OutboxState.WAITING, "b-0:out", NOW, LEASE, 10) == []
 
 
 def test_a_named_lease_has_one_owner_and_a_fence_that_grows(database: Database) -> None:
