@@ -62,7 +62,7 @@ def test_broken_files_a_hundred_times_under_load(gateway: Callable[..., Gateway]
     running = gateway({"limits": _OFF}, start=True)
     rules, template = running.home / "rules.yaml", running.home / "templates" / "mail" / "n1.txt"
     template.parent.mkdir(parents=True)
-    load, canary = Load(running, MAILS, ahead=30), Canary(running.port("smtp"))
+    load, canary = Load([running], MAILS, ahead=30), Canary(running.port("smtp"))
     load.start()
     try:
         for number in range(RELOADS):
