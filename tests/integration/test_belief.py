@@ -247,8 +247,8 @@ def test_a_report_about_no_mail_of_ours_does_nothing(desk: Desk) -> None:
     assert events(desk.settled(key), "delivery_failed") == []
 
 
-def test_an_address_rests_after_a_signed_report_and_not_after_a_forged_one(desk: Desk) -> None:
-    """By SMTP: a forged report changes nothing, a signed one ends the notices; a probe lets one pass again."""
+def test_an_address_rests_after_two_signed_reports_and_not_after_a_forged_one(desk: Desk) -> None:
+    """By SMTP: a forged one changes nothing, signed ones of two mails end the notices; a probe lets one pass again."""
     ana = desk.customer("Olga", "sumiu.test")
     key = desk.opens(ana, "Nota", "Enviem a nota.")
     desk.bruno(desk.told(BRUNO.address, key), "Segue a nota.")
@@ -258,20 +258,29 @@ def test_an_address_rests_after_a_signed_report_and_not_after_a_forged_one(desk:
     raw = report_about(Caught(SUPPORT, (ana.address,), forged, answer.at), ana.address)
     desk.gateway.send(raw, [SUPPORT], "")
     assert desk.outcome(raw)["outcome"] == "dsn"
-    assert desk.gateway.json("contact", "show", ana.address, "--json")[0]["suppressed_until"] is None
+    assert _rests_until(desk, ana.address) is None
     desk.gateway.send(report_about(answer, ana.address), [answer.mail_from], "")
+    failed = desk.told(BRUNO.address, key, 2)
+    assert _rests_until(desk, ana.address) is None, "one report alone makes no address rest"
+    desk.bruno(failed, "Segue outra vez.")
+    again = desk.told(ana.address, key, 3)
+    desk.gateway.send(report_about(again, ana.address), [again.mail_from], "")
     ticket = desk.ticket(key, lambda row: events(row, "address_suppressed"))
     [event] = events(ticket, "address_suppressed")
     assert (event["data"]["address"], event["data"]["reason"]) == (ana.address, "unknown_recipient")
-    told = desk.told(BRUNO.address, key, 2)
+    told = desk.told(BRUNO.address, key, 3)
     assert "contact probe" in told.text
-    assert desk.gateway.json("contact", "show", ana.address, "--json")[0]["suppressed_until"]
+    assert _rests_until(desk, ana.address)
     desk.bruno(told, "Recebeu?")
-    assert "não foi enviada" in desk.told(BRUNO.address, key, 3).text
-    assert desk.count_told(ana.address, key) == 2
+    assert "não foi enviada" in desk.told(BRUNO.address, key, 4).text
+    assert desk.count_told(ana.address, key) == 3
     assert desk.gateway.run("contact", "probe", ana.address).returncode == 0
     desk.bruno(told, "E agora?")
-    assert "E agora?" in desk.told(ana.address, key, 3).text
+    assert "E agora?" in desk.told(ana.address, key, 4).text
+
+
+def _rests_until(desk: Desk, address: str) -> object:
+    return desk.gateway.json("contact", "show", address, "--json")[0]["suppressed_until"]
 
 
 def test_a_refusal_by_the_relay_is_an_event_and_the_agent_knows(desk: Desk) -> None:
