@@ -7,6 +7,7 @@ it, for those may be a stranger's words.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -39,13 +40,19 @@ _CHAIN = 4
 
 
 class _StandardError:
-    """Standard error as it is when something is written: loggers outlive a stream that was put in its place."""
+    """Standard error as it is when something is written: loggers outlive a stream that was put in its place.
+
+    One that is closed, full or gone takes the line with it: no request and no mail fails for want of a log.
+    """
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        with contextlib.suppress(OSError, ValueError):
+            return sys.stderr.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 @dataclass(slots=True)

@@ -69,25 +69,31 @@ def corpora() -> Path:
     return Path(named)
 
 
+#: Tables of mail clients, pretenders and robots, whose rows differ in the mail, not in what the database is asked.
 _TABLES = frozenset({"test_clients", "test_spoofs", "test_loops"})
+#: Stories of the running program that are told on both databases as a whole.
+_ON_BOTH = frozenset({"test_story", "test_smoke", "test_roads", "test_postgres", "test_bucket"})
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server of this machine, so that CI notices when it did not run.
 
-    Tables of mail clients, pretenders and robots are run as a whole on SQLite, on PostgreSQL by their first row; the
-    rest of it is for `make test-long`.
+    The running program is tried as a whole on SQLite, on PostgreSQL by the first test of each file (of each function
+    of a table) and by `_ON_BOTH`; the rest of it is for `make test-long`. Flows run on both.
     """
-    begun: set[tuple[str, str]] = set()
+    begun: set[str] = set()
     for item in items:
         if not _needs_server(item):
             continue
         item.add_marker("integration")
         called = getattr(item, "callspec", None)
-        if item.path.stem not in _TABLES or called is None or "postgresql" not in called.params.values():
+        if called is None or _INTEGRATION not in item.path.parents or item.path.stem in _ON_BOTH:
             continue
-        name = (item.path.stem, getattr(item, "originalname", item.name))
+        if "postgresql" not in called.params.values():
+            continue
+        is_table = item.path.stem in _TABLES
+        name = f"{item.path.stem}::{getattr(item, 'originalname', item.name)}" if is_table else item.path.stem
         if name in begun:
             item.add_marker("long")
         begun.add(name)

@@ -16,7 +16,7 @@ from tests.integration.machine import LOOPBACK, wait_until
 def serving(app: ASGIApp, port: int) -> Iterator[str]:
     """The base URL of the running app; it has ended when the block has."""
     config = uvicorn.Config(
-        app, host=LOOPBACK, port=port, log_level="error", access_log=False, lifespan="off", proxy_headers=False
+        app, host=LOOPBACK, port=port, log_config=None, access_log=False, lifespan="off", proxy_headers=False
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="webserver", daemon=True)

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+import structlog
 
 from mailgate.flows import sessions
 from mailgate.links.tokens import digest
@@ -353,16 +354,18 @@ def test_what_the_database_keeps_opens_nothing(known: Portal) -> None:
     assert all(known.visit().get(f"/reset/{guess}").status_code == 404 for guess in (row.digest[:32], "x", "A" * 32))
 
 
-def test_tokens_and_passwords_are_not_in_the_log(known: Portal, capfd: pytest.CaptureFixture[str]) -> None:
-    link = reset_link(known)
-    fill(known.visit(), link, password=OTHER, again=OTHER)
-    fill(known.visit(), "/login", "/enter", address=ANA[1])
-    wait_for(known, "LOGIN")
-    enter = link_of(known, "LOGIN")
-    browser = known.visit()
-    fill(browser, enter)
-    sign_in(known.visit(), password=SECRET)
-    said = "".join(capfd.readouterr())
+def test_tokens_and_passwords_are_not_in_the_log(known: Portal, caplog: pytest.LogCaptureFixture) -> None:
+    with structlog.testing.capture_logs() as events:
+        link = reset_link(known)
+        fill(known.visit(), link, password=OTHER, again=OTHER)
+        fill(known.visit(), "/login", "/enter", address=ANA[1])
+        wait_for(known, "LOGIN")
+        enter = link_of(known, "LOGIN")
+        browser = known.visit()
+        fill(browser, enter)
+        sign_in(known.visit(), password=SECRET)
+    said = f"{events}{caplog.text}"
+    assert "/login" in said
     for hidden in (link, enter):
         assert hidden.rpartition("/")[2] not in said
     for hidden in (OTHER, SECRET, ANA[1], browser.cookies["mailgate-session"]):

@@ -105,8 +105,8 @@ def test_spelling_is_no_second_chance(make_portal: Callable[..., Portal]) -> Non
     """Tries are counted for the account, however its address is spelt and wherever they come from."""
     portal = _bound(make_portal)
     spellings = (
-        "ana@cliente.test", "Ana@CLIENTE.test", "ana@cliente.test.", " ana@cliente.test", "ana\u200b@cliente.test",
-        "ANA@cliente.TEST..", "ana@cliente\u200d.test",
+        "ana@cliente.test", "Ana@CLIENTE.test", "ana@cliente.test.", " ana@cliente.test", "ANA@cliente.TEST..",
+        "aNa@cliente.test", "ana@CLIENTE.TEST ",
     )  # fmt: skip
     codes = []
     for number, address in enumerate(spellings):
