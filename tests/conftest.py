@@ -72,7 +72,7 @@ def corpora() -> Path:
 #: Tables of mail clients, pretenders and robots, whose rows differ in the mail, not in what the database is asked.
 _TABLES = frozenset({"test_clients", "test_spoofs", "test_loops"})
 #: Stories of the running program that are told on both databases as a whole.
-_ON_BOTH = frozenset({"test_story", "test_smoke", "test_roads", "test_postgres", "test_bucket"})
+_ON_BOTH = frozenset({"test_story", "test_postgres", "test_bucket"})
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,7 +88,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         item.add_marker("integration")
         called = getattr(item, "callspec", None)
-        if called is None or _INTEGRATION not in item.path.parents or item.path.stem in _ON_BOTH:
+        runs_it = _INTEGRATION in item.path.parents or item.path.stem == "test_kill_loop"
+        if called is None or not runs_it or item.path.stem in _ON_BOTH:
             continue
         if "postgresql" not in called.params.values():
             continue

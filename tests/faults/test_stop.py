@@ -134,6 +134,7 @@ def takes_mail(gateway: Gateway) -> bool:
         return False
 
 
+@pytest.mark.long
 @sqlite_only
 def test_a_relay_that_never_answers_does_not_keep_it_from_stopping(gateway: Callable[..., Gateway]) -> None:
     running = gateway()
