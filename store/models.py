@@ -474,24 +474,6 @@ class ImapCursor(SQLModel, table=True):
     renumbered: int = Field(default=0, sa_type=BigInteger)  # up to this UID all was there when all UIDs changed
 
 
-class Lease(SQLModel, table=True):
-    """Who does a thing that only one node may do, until when, and the fence that grows with each owner."""
-
-    __tablename__: ClassVar[str] = "lease"
-    name: str = Field(primary_key=True)
-    owner: str
-    fence: int = Field(default=0, sa_type=BigInteger)
-    until: datetime
-
-
-class Counter(SQLModel, table=True):
-    """A number that only grows: ticket numbers on SQLite (PostgreSQL has a sequence)."""
-
-    __tablename__: ClassVar[str] = "counter"
-    name: str = Field(primary_key=True)
-    value: int = Field(sa_type=BigInteger)
-
-
 class Seen(SQLModel, table=True):
     """Which mail carried a fingerprint first: the guard that two workers on two nodes cannot both pass."""
 

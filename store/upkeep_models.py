@@ -1,4 +1,4 @@
-"""The tables of upkeep: what was erased, as keyed hashes, and what each audit found."""
+"""The tables of upkeep: leases, counters, what was erased (as keyed hashes), and what each audit found."""
 
 from __future__ import annotations
 
@@ -11,6 +11,24 @@ from sqlmodel import Field, SQLModel
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
 _JSON = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Lease(SQLModel, table=True):
+    """Who does a thing that only one node may do, until when, and the fence that grows with each owner."""
+
+    __tablename__: ClassVar[str] = "lease"
+    name: str = Field(primary_key=True)
+    owner: str
+    fence: int = Field(default=0, sa_type=BigInteger)
+    until: datetime
+
+
+class Counter(SQLModel, table=True):
+    """A number that only grows: ticket numbers on SQLite (PostgreSQL has a sequence)."""
+
+    __tablename__: ClassVar[str] = "counter"
+    name: str = Field(primary_key=True)
+    value: int = Field(sa_type=BigInteger)
 
 
 class Erased(SQLModel, table=True):

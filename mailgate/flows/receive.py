@@ -55,9 +55,7 @@ class Settled:
     notices: int = 0
 
 
-def claim(
-    site: Site, owner: str, limit: int = BATCH_MAILS, in_hand: Collection[int] = ()
-) -> list[ClaimedMail]:  # fmt: skip
+def claim(site: Site, owner: str, limit: int = BATCH_MAILS, in_hand: Collection[int] = ()) -> list[ClaimedMail]:
     """Claim the oldest mails that wait, under a lease of `owner`. in_hand: those that the caller is still reading.
 
     Reading a queue of heavy mails may take longer than the lease, and a clock may jump: neither begins them anew.

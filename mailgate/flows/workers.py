@@ -285,19 +285,16 @@ def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
     keep_freed_memory()
     toolbox = make()
     _bound_memory(memory_bytes)
-    pipe.send("ready")
-    while True:
-        try:
-            calls = pipe.recv()
-        except (EOFError, OSError):
-            return
-        for method, argument, cpu_seconds, grow_bytes in calls:
-            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-            _bound_growth(grow_bytes)
-            result = _call(toolbox, method, argument)
-            _bound_growth(None)
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            pipe.send(result)
+    with contextlib.suppress(EOFError, OSError):  # whoever led this process is gone, or ends it
+        pipe.send("ready")
+        while True:
+            for method, argument, cpu_seconds, grow_bytes in pipe.recv():
+                signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+                _bound_growth(grow_bytes)
+                result = _call(toolbox, method, argument)
+                _bound_growth(None)
+                signal.setitimer(signal.ITIMER_PROF, 0)
+                pipe.send(result)
 
 
 def _call(toolbox: Any, method: str, argument: Any) -> tuple[bool, Any]:

@@ -111,6 +111,13 @@ def test_tries_are_bounded_for_an_account_and_for_a_peer(make_portal: Callable[.
     assert come("198.51.100.4", password=SECRET).status_code == 303
 
 
+@pytest.mark.parametrize("address", ["ana\u200b@cliente.test", "ana@cliente\u200d.test"])
+def test_an_invisible_letter_makes_another_address(known: Portal, address: str) -> None:
+    """With it not even the right password opens anything, so it is no second chance to guess one."""
+    assert sign_in(known.visit(), address).status_code == 422
+    assert sign_in(known.visit()).status_code == 303
+
+
 def test_whoever_knows_his_password_is_not_counted(make_portal: Callable[..., Portal], quick: None) -> None:
     portal = with_ana(make_portal(PortalLimits(logins=(Rate(2, timedelta(minutes=15)),))))
     assert [sign_in(portal.visit()).status_code for _ in range(4)] == [303] * 4
