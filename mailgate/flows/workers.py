@@ -223,7 +223,7 @@ class _Process:
     def __init__(self, make: ToolboxMaker, memory_bytes: int) -> None:
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, make, memory_bytes), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, memory_bytes), daemon=True)
         # Ctrl-C goes to the whole process group: a child that still imports would die of it with a traceback. The
         # tracker of multiprocessing is started first, since starting it lets the signal through again.
         resource_tracker.ensure_running()
@@ -234,6 +234,10 @@ class _Process:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self._ready = False
+        # Not as an argument: it is larger than a pipe holds, and a program that stops meanwhile would leave half of it,
+        # of which the child would die with a traceback.
+        with contextlib.suppress(OSError):
+            self._pipe.send(make)
 
     def starts(self, stopping: threading.Event) -> bool:
         """Whether it has its tools; waits a minute for them, and once the program stops a few seconds more."""
@@ -276,13 +280,17 @@ class _Process:
         return self._process.exitcode == -signal.SIGPROF
 
 
-def _serve(pipe: Connection, make: ToolboxMaker, memory_bytes: int) -> None:
-    """The life of a worker process: make the toolbox, answer calls until the pipe closes."""
+def _serve(pipe: Connection, memory_bytes: int) -> None:
+    """The life of a worker process: make the toolbox out of what comes first, answer calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A stop may be told to the whole group: who leads this process ends it when its mail is read.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     keep_freed_memory()
+    try:
+        make: ToolboxMaker = pipe.recv()
+    except (EOFError, OSError):
+        return
     toolbox = make()
     _bound_memory(memory_bytes)
     with contextlib.suppress(EOFError, OSError):  # whoever led this process is gone, or ends it
