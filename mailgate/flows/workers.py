@@ -103,13 +103,13 @@ class Workers:
         self._generation += 1
 
     def stop(self, seconds: float = 5.0) -> None:
-        """Drop the jobs that nobody has begun, wait so long for those that somebody has, and end the processes."""
+        """Fail the jobs that nobody has begun, wait so long for those that somebody has, and end the processes."""
         self._stopping.set()
         with contextlib.suppress(queue.Empty):
             while True:
                 item = self._jobs.get_nowait()
                 if item is not None:
-                    item[1].cancel()
+                    item[1].set_exception(WorkerKilled("the program stops"))
         for _ in self._threads:
             self._jobs.put(None)
         end = time.monotonic() + seconds
