@@ -252,12 +252,15 @@ def build_site(settings: Settings, shelf: BookShelf, writer: Writer, mint: Mint,
         node=node,
         peers=Peers(settings.sweeps.nodes.total_seconds()),
         retry=RetryPolicy(settings.relay.retry, settings.relay.give_up),
+        tries=settings.limits.tries,
+        late_after=settings.limits.delivery_warning,
         lifetimes=Lifetimes(
             access=settings.limits.access_link,
             one_use=settings.limits.invitation_link,
             session=settings.limits.session,
             reset=settings.limits.reset_link,
             enter=settings.limits.sign_in_link,
+            survey=settings.limits.survey_link,
         ),
     )
 
@@ -313,6 +316,10 @@ def _policy(settings: Settings) -> Policy:
         tickets=_bounds(limits.tickets_per_sender),
         comments=_bounds(limits.comments_per_ticket),
         repeats=_bounds(limits.repeats_per_sender),
+        notices=_bounds(limits.notices_per_address),
+        survey_seconds=limits.survey_link.total_seconds(),
+        rule_actions=limits.rule_actions,
+        participants_from_mail=limits.participants_from_mail,
     )
 
 

@@ -149,6 +149,15 @@ def count_sent(connection: Connection, notices: Sequence[str], since: datetime, 
     return int(_COUNT_SENT_TO.all(connection, notices=named, since=since, recipient=recipient)[0][0])
 
 
+def told_at(connection: Connection, ticket_id: int, notice: Notice, contact_id: int) -> datetime | None:
+    """When a notice about a ticket was written to a customer the last time; None for never."""
+    c = OUTBOX.c
+    query = select(func.max(c.created_at)).where(
+        c.ticket_id == ticket_id, c.notice == notice, c.person_id == contact_id, c.recipient_role == Role.CUSTOMER
+    )
+    return connection.execute(query).scalar()
+
+
 def acknowledged(connection: Connection, recipient: str, since: datetime) -> set[int]:
     """The tickets whose acknowledgement was written to this address since then."""
     c = OUTBOX.c

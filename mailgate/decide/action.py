@@ -86,6 +86,9 @@ def rates(facts: Facts, action: ActionFacts, author: AuthorFinding, thread: Thre
     """A customer answers the survey, or changes the answer within days: kept in the history; rules say what follows."""
     if facts.rated_at is not None and facts.now - facts.rated_at > RATING_CHANGES_FOR:
         return decision_of(facts, Outcome.COMMAND, "", "the rating can no longer be changed", thread, author)
+    waited = (facts.now - facts.asked_at).total_seconds() if facts.asked_at is not None else 0.0
+    if facts.rated_at is None and waited > facts.policy.survey_seconds:
+        return decision_of(facts, Outcome.COMMAND, "", "the time of the survey is over", thread, author)
     ruling = rule(book, "survey_answered", facts, author, facts.tickets[0])
     answer = Remark("survey", {"rating": str(action.rating), "comment": action.text, "by": author.address})
     return decision_of(

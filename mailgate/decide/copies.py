@@ -1,7 +1,8 @@
 """Who stands in Cc of a customer's mail follows the ticket. Pure.
 
-Only of a proven mail that a person wrote (a forged one would let anybody aim our mails at anybody): at most ten people
-of a ticket come that way; never our own addresses, agents, addresses nobody reads, or what came through a list.
+Only of a proven mail that a person wrote (a forged one would let anybody aim our mails at anybody), and no more than
+`limits.participants_from_mail` for a ticket; never our own addresses, agents, addresses nobody reads, or what came
+through a list.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from mailgate.decide.ruling import Book
 from mailgate.mail.addresses import is_no_reply
 from store.vocabulary import Role
 
-MOST = 10
 _BY = "Cc"
 
 
@@ -29,7 +29,7 @@ def copies(
     if ticket is not None:
         known |= {p.address for p in (ticket.requester, *ticket.participants)}
     named = {a.address: a.name for a in mail.cc if a.address not in known and _may_follow(facts, a.address)}
-    left = MOST - (len(ticket.participants) if ticket is not None else 0)
+    left = facts.policy.participants_from_mail - (len(ticket.participants) if ticket is not None else 0)
     return tuple(AddParticipant(a, name, _BY, tell=False) for a, name in list(named.items())[: max(0, left)])
 
 

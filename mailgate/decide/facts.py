@@ -294,6 +294,10 @@ class Policy:
     tickets: tuple[Bound, ...] = (Bound(20, 3600),)
     comments: tuple[Bound, ...] = (Bound(100, 86400),)
     repeats: tuple[Bound, ...] = (Bound(3, 3600),)
+    notices: tuple[Bound, ...] = (Bound(30, 3600),)  # of one ticket to one address
+    survey_seconds: float = 30 * 86400.0  # from being asked to the first answer
+    rule_actions: int = 1000  # of all rules for one mail
+    participants_from_mail: int = 10  # people of a ticket who came by Cc
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +329,7 @@ class Facts:
     reply_contact: ContactFacts | None = None  # whose address stands in Reply-To
     button: Capability | None = None  # the mail came to the address of a button
     rated_at: datetime | None = None  # when the survey was answered first
+    asked_at: datetime | None = None  # when this person was asked for a rating the last time
     leaked: str = ""  # what of our own notice still stands in an agent's answer
     released: bool = False  # a person let a held mail pass
     noted: bool = False  # the agent wants this very answer kept as a note

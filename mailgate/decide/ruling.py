@@ -31,7 +31,7 @@ from mailgate.people.visibility import Scopes
 from mailgate.rules import actions as wishes
 from mailgate.rules.book import RuleBook
 from mailgate.rules.conditions import RuleFacts
-from mailgate.rules.engine import MAX_ACTIONS, RuleResult, run
+from mailgate.rules.engine import RuleResult, run
 from mailgate.tickets.workflow import Workflow
 from mailgate.yamltypes import text_in
 from store.vocabulary import Channel, CommentKind, Role
@@ -143,10 +143,13 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a status_changed rule may know besides: the status before, and how many actions are left to ask for."""
+    """What a status_changed rule may know besides: the status before, and how many actions are left to ask for.
+
+    actions_left None: as many as one mail may ask for.
+    """
 
     old_status: str = ""
-    actions_left: int = MAX_ACTIONS
+    actions_left: int | None = None
 
 
 def rule(
@@ -167,7 +170,7 @@ def rule(
         seen,
         can_set=lambda status, target: workflow.can_set(status or workflow.initial, target, "rule"),
         categories={key: str(state.category) for key, state in workflow.states.items()},
-        max_actions=moved.actions_left,
+        max_actions=facts.policy.rule_actions if moved.actions_left is None else moved.actions_left,
     )
     language = (ticket.requester.language or ticket.language) if ticket else opening.language if opening else ""
     turner = _Turner(book, facts, seen.department, language or facts.policy.locale)

@@ -386,14 +386,14 @@ def still_open(connection: Connection, site: Site, link_id: int) -> Grant | None
 
 
 def _opens(connection: Connection, site: Site, row: Row[Any] | None) -> Grant | Expired | None:
-    if row is None or row.revoked_at is not None or not _still_here(connection, site, row):
+    if row is None or row.revoked_at is not None or not still_here(connection, site, row):
         return None
     if row.expires_at <= site.clock():
         return Expired(row.id, row.ticket_id)
     return Grant(row.id, row.ticket_id, row.contact_id, row.agent_id, row.expires_at)
 
 
-def _still_here(connection: Connection, site: Site, row: Row[Any]) -> bool:
+def still_here(connection: Connection, site: Site, row: Row[Any]) -> bool:
     """Whether the person of a link is still one of ours, and one who sees the ticket.
 
     An ex-agent's old link opens nothing, nor does that of a participant who was taken off.

@@ -7,7 +7,6 @@ author may use them is for `decide`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -132,7 +131,7 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
         confirmed=mail.resumed in ("confirmed", "noted"),
         noted=mail.resumed == "noted",
         button=delivered.button,
-        rated_at=_rated_at(connection, delivered.button),
+        **_survey(connection, delivered.button),
         reply_contact=_reply_contact(connection, batch, message, address),
     )
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
@@ -180,12 +179,18 @@ def _of_agents_mail(
     )
 
 
-def _rated_at(connection: Connection, button: Capability | None) -> datetime | None:
-    """When the survey about the button's ticket was answered first."""
+def _survey(connection: Connection, button: Capability | None) -> dict[str, Any]:
+    """What is known of the survey that a button answers."""
     if button is None or not button.verb.startswith("rate_"):
-        return None
+        return {}
     found = tickets.ids_by_numbers(connection, [button.ticket_number]).get(button.ticket_number)
-    return tickets.rated_at(connection, found) if found is not None else None
+    return _survey_of(connection, found, button.person_id) if found is not None else {}
+
+
+def _survey_of(connection: Connection, ticket_id: int, contact_id: int | None) -> dict[str, Any]:
+    """When the survey of a ticket was answered first, and when this person was asked last."""
+    asked_at = outbox.told_at(connection, ticket_id, Notice.N12, contact_id) if contact_id else None
+    return {"rated_at": tickets.rated_at(connection, ticket_id), "asked_at": asked_at}
 
 
 def _seen(known: Facts, ticket: TicketFacts) -> int | None:
@@ -223,7 +228,7 @@ def action_facts(
         own_addresses=tuple(a.address for a in site.addresses),
         organisation=organisation,
         tier=tier,
-        rated_at=tickets.rated_at(connection, ticket_id) if action.verb == "rate" and ticket_id else None,
+        **(_survey_of(connection, ticket_id, contact_id) if action.verb == "rate" and ticket_id else {}),
         department=site.addresses[0].department,
         topic=site.default_topic(),
     )

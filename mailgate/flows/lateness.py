@@ -1,7 +1,8 @@
-"""Mails to customers that have not left for hours: an event on the ticket, and its agents are told, once for each mail.
+"""Mails to customers that have not left for hours (`limits.delivery_warning`): their agents are told, once a mail.
 
-While the relay takes no mail at all the agents are not told one by one: those mails would wait behind the others and
-arrive after them. The journal of the admins (`audit`, `/readyz`, `doctor`) speaks of the relay.
+There is an event on the ticket in any case. While the relay takes no mail at all the agents are not told one by one:
+those mails would wait behind the others and arrive after them. The journal of the admins (`audit`, `/readyz`, `doctor`)
+speaks of the relay.
 Source: RFC 5321 §4.5.4.1 (a sender keeps trying for days; who waits for an answer wants to know sooner).
 """
 
@@ -17,7 +18,6 @@ from mailgate.flows.site import Site
 from store import outbox, tickets
 from store.vocabulary import Notice
 
-LATE = timedelta(hours=4)
 KIND = "delivery_delayed"
 #: More than this an hour tell an agent nothing new: something is wrong with the relay, or with one large domain.
 MOST_AN_HOUR = 10
@@ -35,7 +35,7 @@ class LateMails:
         """Write and tell what became late since; whether a mail was written."""
         site, now = self._site, self._site.clock()
         with site.writer.database.read() as connection:
-            found = outbox.late(connection, now - LATE)
+            found = outbox.late(connection, now - site.late_after)
         self._told &= {row.id for row in found}
         fresh = [row for row in found if row.id not in self._told][:_AT_ONCE]
         if not fresh:

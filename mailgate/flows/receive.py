@@ -1,8 +1,8 @@
 """Steps 5 to 11 of the line: a read mail becomes what it becomes, in one transaction.
 
 Up to 64 mails share a transaction. When one fails, all of it is rolled back and each mail goes alone: the one that
-fails is counted and tried again with back-off; after the third try it is held with its reason. A database that is busy
-or away counts for nobody.
+fails is counted and tried again with back-off; after the third try (`limits.tries`) it is held with its reason. A
+database that is busy or away counts for nobody.
 """
 
 from __future__ import annotations
@@ -36,13 +36,12 @@ from store.vocabulary import HeldReason, Outcome
 
 _LOG = log.get("receive")
 
-MOST_TRIES = 3
 BATCH_MAILS = 64
 BATCH_BYTES = 32 * 1024 * 1024
 LEASE = timedelta(minutes=2)
 #: When a mail is read again whose files could not be stored, or whose bytes could not be fetched.
 _AWAY = timedelta(seconds=10)
-_BACKOFF = (timedelta(seconds=2), timedelta(seconds=20))
+_BACKOFF, _BACKOFF_MOST = (timedelta(seconds=2), timedelta(seconds=20)), timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +227,7 @@ def _address(mail: ClaimedMail, reading: Reading) -> str:
 
 
 def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, error: Exception) -> Settled:
-    """Count a failed try; after the third, or when it cost all that one mail may cost, it waits for a person.
+    """Count a failed try; after the last of its tries, or when it cost all that one mail may cost, it is held.
 
     That a bucket is away is no fault of a mail.
     """
@@ -239,7 +238,7 @@ def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, e
     attempts = mail.attempts + 1
     detail = f"{type(error).__name__}: {error}"[:500]
     costly = isinstance(error, TooCostly)
-    if attempts >= MOST_TRIES or costly:
+    if attempts >= site.tries or costly:
         reason = HeldReason.LIMIT if costly else HeldReason.POISON
         journal.settle(
             connection, mail.id, owner, site.clock(), outcome=str(Outcome.HELD), reason=str(reason),
@@ -247,6 +246,13 @@ def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, e
         )  # fmt: skip
         _LOG.error("mail held", journal_id=mail.id, reason=str(reason), error=type(error).__name__)
         return Settled(mail.id, Outcome.HELD)
-    next_attempt_at: datetime = site.clock() + _BACKOFF[min(attempts, len(_BACKOFF)) - 1]
+    next_attempt_at: datetime = site.clock() + pause(attempts)
     journal.failed(connection, mail.id, owner, attempts, next_attempt_at, detail)
     return Settled(mail.id, None)
+
+
+def pause(attempts: int) -> timedelta:
+    """How long a mail of ours that failed waits for its next try. attempts: failed tries so far, >= 1."""
+    if attempts <= len(_BACKOFF):
+        return _BACKOFF[attempts - 1]
+    return min(_BACKOFF[-1] * (1 << min(attempts - len(_BACKOFF), 10)), _BACKOFF_MOST)

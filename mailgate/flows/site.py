@@ -40,6 +40,7 @@ class Lifetimes:
     session: timedelta = timedelta(hours=12)
     reset: timedelta = timedelta(hours=1)
     enter: timedelta = timedelta(minutes=30)
+    survey: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ class Site:
     quoted: Callable[[], Quote] = Quote
     survey: Callable[[], Survey] = Survey
     attach_bytes: Callable[[], int] = lambda: 10 * 1024 * 1024
+    tries: int = 3  # failures of ours with one mail before it is held
+    late_after: timedelta = timedelta(hours=4)  # a mail out that waits so long is told to the agents
     channels: frozenset[str] = frozenset()  # by what besides mail people can be told
     knowledge: KnowledgeBase = field(default_factory=KnowledgeBase)
     peers: Peers = field(default_factory=Peers)  # the other nodes on the same database

@@ -1,7 +1,8 @@
 """The survey's page and the end of notices: what a link in a mail asks about, and what is done by POST.
 
-The links name the person's access link to the ticket under a purpose of their own: they open nothing else. Looking
-changes nothing, so that scanners may.
+The links name the person's access link to the ticket under a purpose of their own: they open nothing else. A survey
+has a time of its own, whatever became of that link meanwhile, unless it was made useless. Looking changes nothing, so
+that scanners may.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from mailgate.decide.author import who
 from mailgate.decide.decision import Decision, StopTelling, ThreadChoice
 from mailgate.decide.facts import ActionFacts
 from mailgate.errors import NotAllowed
-from mailgate.flows.customer import Done, Expired, Grant, act, known_link
+from mailgate.flows.customer import Done, Expired, Grant, act, known_link, still_here
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.gather import action_facts
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
-from store import people, tickets
-from store.vocabulary import Channel, Outcome, Role
+from store import links, outbox, people, tickets
+from store.vocabulary import Channel, Notice, Outcome, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ class Asked:
 def asked(connection: Connection, site: Site, token: str, purpose: str) -> Asked | None:
     """What a token of the purpose `rate` or `stop` is about; None for one that is not ours. Reads only."""
     link_id = site.mint.read_access_token(token, purpose)
-    found = known_link(connection, site, link_id) if link_id is not None else None
+    if link_id is None:
+        return None
+    found = _surveyed(connection, site, link_id) if purpose == "rate" else known_link(connection, site, link_id)
     if found is None:
         return None
     ticket = next(iter(tickets.by_ids(connection, [found.ticket_id])), None)
@@ -72,6 +75,23 @@ def asked(connection: Connection, site: Site, token: str, purpose: str) -> Asked
         score=int(given[-1].data["rating"]) if given else 0,
         comment=given[-1].data.get("comment", "") if given else "",
     )
+
+
+def _surveyed(connection: Connection, site: Site, link_id: int) -> Grant | Expired | None:
+    """Whose survey it is; Expired once its time is over and nobody answered (who did may change it for some days).
+
+    Its time begins with the mail that asked, or with the last sign of life of a link whose mail is no more.
+    """
+    row = links.by_id(connection, link_id)
+    if row is None or row.revoked_at is not None or not still_here(connection, site, row):
+        return None
+    asked_at = outbox.told_at(connection, row.ticket_id, Notice.N12, row.contact_id) if row.contact_id else None
+    if asked_at is None:
+        asked_at = max(row.created_at, row.expires_at - site.lifetimes.access)
+    until = asked_at + site.lifetimes.survey
+    if until <= site.clock() and tickets.rated_at(connection, row.ticket_id) is None:
+        return Expired(row.id, row.ticket_id)
+    return Grant(row.id, row.ticket_id, row.contact_id, row.agent_id, until)
 
 
 def rate(site: Site, about: Asked, score: int, comment: str) -> Done:

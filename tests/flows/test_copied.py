@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email import message_from_bytes
 
 import pytest
@@ -57,6 +58,16 @@ def test_cc_of_a_proven_mail_makes_ten_followers_at_most_and_none_of_a_machine(o
     told = [one.recipient for one in opened.deliver()]
     assert sorted(told) == sorted([ANA[1], *many[:10]])
     assert opened.count(PARTICIPANT) == 10
+
+
+@pytest.mark.parametrize(("limit", "followers"), [(3, 3), (0, 0), ("off", 15)])
+def test_a_company_says_how_many_cc_brings(make_story: Callable[..., Story], limit: object, followers: int) -> None:
+    """`limits.participants_from_mail`, over all mails of a ticket."""
+    story = make_story(limits={"participants_from_mail": limit})
+    story.receive(_with_cc(plain_mail(ANA, SUPPORT, "Estoque", "Não fecha."), "p0@cliente.test", "p1@cliente.test"))
+    many = [f"p{number}@cliente.test" for number in range(15)]
+    story.receive(_with_cc(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Estoque", "Mais."), *many))
+    assert story.count(PARTICIPANT) == followers
 
 
 def test_the_zendesk_replay_gains_nothing(opened: Story) -> None:

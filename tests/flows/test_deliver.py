@@ -299,6 +299,20 @@ def test_after_four_hours_the_agents_hear_that_it_has_not_left(opened: Story) ->
     assert "Não vamos tentar de novo" not in text
 
 
+@pytest.mark.parametrize(("limit", "hours"), [("30m", 0.5), ("off", None)])
+def test_a_company_says_when_a_mail_is_late(make_story: Callable[..., Story], limit: str, hours: float | None) -> None:
+    """`limits.delivery_warning`; with `off` nobody is told until it is given up."""
+    story = make_story(limits={"delivery_warning": limit}, relay={"host": "127.0.0.1", "port": 25, "give_up": "5d"})
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota foi recusada."))
+    story.deliver(lambda mail: LATER)
+    story.later(minutes=29)
+    story.deliver(_only(ANA[1], LATER))
+    assert not LateMails(story.site).sweep()
+    story.later(hours=(hours or 100) - 0.48)
+    assert LateMails(story.site).sweep() == (hours is not None)
+    assert ("delivery_delayed" in story.events("SUP-1")) == (hours is not None)
+
+
 def test_while_the_relay_takes_nothing_the_agents_mails_would_only_wait_too(opened: Story) -> None:
     opened.deliver(lambda mail: LATER)
     opened.later(hours=5)

@@ -14,7 +14,7 @@ from mailgate.errors import NotAllowed
 from mailgate.flows import duedates, following, survey
 from mailgate.flows.survey import Asked
 from mailgate.links.tokens import Capability, action_address
-from store import tickets
+from store import links, tickets
 from store.vocabulary import Outcome, Road, Role
 from tests.flows.story import Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
@@ -114,6 +114,51 @@ def test_a_rating_can_be_changed_for_seven_days_and_no_longer(opened: Story) -> 
     press(opened, "rate_1", "De novo.")
     assert ratings(opened) == [("2", "Demorou."), ("5", "Agora sim.")]
     assert len(opened.told("N13")) == 2
+
+
+def _closed_with_survey(story: Story) -> None:
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota 4411 foi recusada."))
+    story.agent_answers("SUP-1", "#resolvido\nInstale a versão 8.2.")
+    story.later(days=5, minutes=1)
+    story.sweep()
+    assert story.told("N12") == [("N12", ANA[1])]
+
+
+def test_a_survey_has_a_time_of_its_own(make_story: Callable[..., Story]) -> None:
+    """`limits.survey_link`: by the page and by mail alike, longer or shorter than the link that opens the ticket."""
+    story = make_story(preset="totvs", limits={"survey_link": "40d", "access_link": "10d"})
+    _closed_with_survey(story)
+    story.later(days=39)
+    assert asked(story).state == "open"
+    story.later(days=2)
+    assert asked(story).state == "expired"
+    assert press(story, "rate_4", "Rápido.") is Outcome.COMMAND
+    assert (ratings(story), story.told("N13")) == ([], [])
+    with pytest.raises(NotAllowed):
+        survey.rate(story.site, asked(story), 5, "")
+
+
+def test_who_answered_the_survey_in_time_may_change_the_answer_after_it(make_story: Callable[..., Story]) -> None:
+    story = make_story(preset="totvs", limits={"survey_link": "2d"})
+    _closed_with_survey(story)
+    story.later(days=1)
+    press(story, "rate_2", "Demorou.")
+    story.later(days=3)
+    assert asked(story).state == "open"
+    survey.rate(story.site, asked(story), 4, "Agora sim.")
+    press(story, "rate_5", "Melhor ainda.")
+    assert [score for score, _ in ratings(story)] == ["2", "4", "5"]
+
+
+def test_a_survey_of_a_link_that_was_made_useless_is_useless(make_story: Callable[..., Story]) -> None:
+    story = make_story(preset="totvs")
+    _closed_with_survey(story)
+    link_id = story.site.mint.read_access_token(story.token("SUP-1"))
+    assert link_id is not None
+    ticket_id = story.ticket("SUP-1").id
+    story.site.writer.call(lambda c: links.revoke(c, ticket_id, story.site.clock()))
+    with story.site.writer.database.read() as connection:
+        assert survey.asked(connection, story.site, story.site.mint.access_token(link_id, "rate"), "rate") is None
 
 
 def test_where_nobody_leads_a_rating_reaches_the_agents(story: Story) -> None:

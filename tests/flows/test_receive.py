@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from mailgate.flows import receive
-from mailgate.flows.receive import MOST_TRIES
 from mailgate.flows.workers import TooCostly, WorkerKilled
 from store.tables import COMMENT, EVENT, JOURNAL, OUTBOX, TICKET
 from store.vocabulary import Outcome, Road
@@ -188,7 +187,7 @@ def test_that_a_bucket_is_away_is_no_fault_of_a_mail(story: Story) -> None:
     from store.bucket import BucketAway
 
     one = story.accept(plain_mail(ANA, SUPPORT, "Nota", "Oi."))
-    for _ in range(MOST_TRIES + 2):
+    for _ in range(story.site.tries + 2):
         [claimed] = receive.claim(story.site, "node")
         [settled] = receive.process(story.site, "node", [(claimed, BucketAway("object storage s3://b: away"))])
         assert settled.outcome is None
@@ -216,7 +215,7 @@ def test_a_failing_mail_is_tried_three_times_then_held_while_others_go_on(
     assert sorted(str(o) for o in outcomes.values()) == ["None", "opened"]
     assert story.journal(poison).attempts == 1
     assert story.work() == [], "it waits before it is tried again"
-    for _ in range(MOST_TRIES - 1):
+    for _ in range(story.site.tries - 1):
         story.later(minutes=1)
         (settled,) = story.work()
     assert settled.outcome is Outcome.HELD
@@ -228,12 +227,33 @@ def test_a_failing_mail_is_tried_three_times_then_held_while_others_go_on(
     assert [s.outcome for s in story.resume(poison, "")] == [Outcome.OPENED]
 
 
+@pytest.mark.parametrize(("limit", "tries"), [(1, 1), (5, 5), ("off", None)])
+def test_a_company_says_how_often_a_failing_mail_is_tried(
+    make_story: Callable[..., Story], monkeypatch: pytest.MonkeyPatch, limit: object, tries: int | None
+) -> None:
+    """`limits.tries`: off is for ever, with pauses that grow to ten minutes and no further."""
+    story = make_story(limits={"tries": limit})
+
+    def fails(facts: object, book: object) -> object:
+        raise _Fault("a rule that raises")
+
+    monkeypatch.setattr(receive, "decide", fails)
+    poison = story.accept(plain_mail(ANA, SUPPORT, "veneno", "Oi."))
+    rounds = 0
+    while story.journal(poison).outcome == "pending" and rounds < 20:
+        rounds += len(story.work())
+        assert story.work() == [], "it waits before it is tried again"
+        story.later(minutes=10)
+    row = story.journal(poison)
+    assert (row.outcome, row.attempts) == (("held", tries) if tries else ("pending", 20))
+
+
 def test_a_mail_that_costs_too_much_is_held_at_once_and_one_whose_process_died_at_its_third_try(story: Story) -> None:
     """M1, M2, R8: what the worker processes say of a mail instead of reading it."""
     costly = story.accept(plain_mail(ANA, SUPPORT, "Caro", "Oi."))
     unlucky = story.accept(plain_mail(CARMEN, SUPPORT, "Azar", "Oi."))
     faults = {costly: TooCostly("it used up its processor time"), unlucky: WorkerKilled("died")}
-    for attempt in range(MOST_TRIES):
+    for attempt in range(story.site.tries):
         claimed = receive.claim(story.site, "w")
         assert [mail.id for mail in claimed] == ([costly, unlucky] if attempt == 0 else [unlucky])
         receive.process(story.site, "w", [(mail, faults[mail.id]) for mail in claimed])

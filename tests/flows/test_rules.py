@@ -341,8 +341,23 @@ def test_rules_ask_for_a_thousand_things_at_most_and_an_answer_is_never_what_is_
     public = [c for c in said if c.kind == "comment"]
     assert [(c.role, c.reply.strip()) for c in public] == [("agent", "Instale a versão nova.")]
     assert (story.ticket("SUP-1").status, story.told("N10")) == ("resolvido", [("N10", ANA[1])])
-    assert 900 < len(said) <= 1000
+    assert len([c for c in said if c.kind == "note"]) == 1000
     assert "more than 1000 actions" in _event(story, "rule_skipped")[-1]["why"]
+
+
+@pytest.mark.parametrize(("limit", "done"), [(3, 3), (0, 0), (4, 4), ("off", 4)])
+def test_a_company_says_how_much_rules_may_do_with_one_mail(ruled: Ruled, limit: object, done: int) -> None:
+    """`limits.rule_actions`: of all rules of all events, while the mail's own ticket and comment are nobody's wish."""
+    story = ruled(
+        "- {name: a, when: ticket_opened, then: {set_status: com_cliente, note: a}}\n" + _notes("status_changed", 2),
+        limits={"rule_actions": limit},
+    )
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "Erro 656."))
+    notes, ticket = story.comments("SUP-1", "note"), story.ticket("SUP-1")
+    assert len(notes) + (ticket.status == "com_cliente") == done
+    said = [e["why"] for e in _event(story, "rule_skipped")]
+    assert any(why.endswith("the rest is left out") for why in said) == (done < 4)
+    assert len(story.comments("SUP-1", "comment")) == 1
 
 
 def test_rules_that_answer_each_other_share_one_bound(ruled: Ruled) -> None:
