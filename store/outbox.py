@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, not_, or_, select, update
 
 from store import fast
 from store.claims import claim as claim_rows
@@ -24,6 +24,16 @@ _SENT = (
         OUTBOX.c.created_at > bindparam("since"),
         OUTBOX.c.channel == "mail",
     )
+)
+_TOLD_OF = Query(
+    select(OUTBOX.c.recipient, func.count().label("mails"))
+    .where(
+        OUTBOX.c.ticket_id == bindparam("ticket_id"),
+        OUTBOX.c.created_at > bindparam("since"),
+        OUTBOX.c.channel == "mail",
+        OUTBOX.c.notice != Notice.TICKET_DIGEST,
+    )
+    .group_by(OUTBOX.c.recipient)
 )
 _COUNT_SENT = Query(_SENT)
 _COUNT_SENT_TO = Query(_SENT.where(OUTBOX.c.recipient == bindparam("recipient")))
@@ -158,6 +168,28 @@ def told_at(connection: Connection, ticket_id: int, notice: Notice, contact_id: 
     return connection.execute(query).scalar()
 
 
+def told_of(connection: Connection, ticket_id: int, since: datetime) -> dict[str, int]:
+    """How many notices of a ticket were written to each address since then, digests aside."""
+    return {row.recipient: row.mails for row in _TOLD_OF.all(connection, ticket_id=ticket_id, since=since)}
+
+
+def digest_of(connection: Connection, ticket_id: int, recipient: str, after: datetime) -> Row[Any] | None:
+    """The digest of a ticket that waits for an address and is due after an instant."""
+    c = OUTBOX.c
+    wanted = select(OUTBOX).where(
+        c.ticket_id == ticket_id, c.recipient == recipient, c.notice == Notice.TICKET_DIGEST,
+        c.state == OutboxState.WAITING, c.attempts == 0, c.next_attempt_at > after,
+    )  # fmt: skip
+    return connection.execute(wanted.order_by(c.id).limit(1)).first()
+
+
+def change_waiting(connection: Connection, row_id: int, body: str) -> bool:
+    """Let a mail that nobody has begun with tell something else; False where somebody has."""
+    c = OUTBOX.c
+    ours = and_(c.id == row_id, c.state == OutboxState.WAITING, c.lease_owner.is_(None))
+    return connection.execute(update(OUTBOX).where(ours).values(body=body)).rowcount == 1
+
+
 def acknowledged(connection: Connection, recipient: str, since: datetime) -> set[int]:
     """The tickets whose acknowledgement was written to this address since then."""
     c = OUTBOX.c
@@ -202,9 +234,11 @@ def left_since(connection: Connection, since: datetime) -> bool:
     return connection.execute(taken).first() is not None
 
 
-def oldest_waiting(connection: Connection) -> datetime | None:
-    """When the oldest mail that has not left was written; None when nothing waits."""
-    return connection.execute(select(func.min(OUTBOX.c.created_at)).where(OUTBOX.c.state.in_(_OPEN))).scalar()
+def oldest_waiting(connection: Connection, now: datetime) -> datetime | None:
+    """When the oldest mail that has not left was written; None when nothing waits. A digest that gathers does not."""
+    c = OUTBOX.c
+    gathers = and_(c.notice.in_((Notice.ACK_DIGEST, Notice.TICKET_DIGEST)), c.next_attempt_at > now, c.attempts == 0)
+    return connection.execute(select(func.min(c.created_at)).where(c.state.in_(_OPEN), not_(gathers))).scalar()
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -135,6 +135,7 @@ class Notice(StrEnum):
     ACCOUNT = "ACCOUNT"  # to a contact: the password or the address of the account was changed, or is about to be
     AUDIT = "AUDIT"  # to admins, each day: every mail seen is accounted for, or these are not
     ALARM = "ALARM"  # to admins, once an hour at most: a limit holds mail back, or has stopped the acknowledgements
+    TICKET_DIGEST = "TICKET_DIGEST"  # beyond the cap of one ticket and address: one mail with all that came since
 
 
 #: What a ticket may have, the most urgent first.

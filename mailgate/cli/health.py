@@ -119,7 +119,7 @@ def _waiting(settings: Settings, database: Database) -> Iterator[Look]:
     now = settings.now()()
     with database.read() as connection:
         counts, oldest = journal.counts(connection), journal.oldest_pending(connection)
-        states, oldest_out = outbox.counts(connection), outbox.oldest_waiting(connection)
+        states, oldest_out = outbox.counts(connection), outbox.oldest_waiting(connection, now)
     yield _lag("journal", counts.get("pending", 0), oldest, now, _LAG_WARNING, _LAG_FAILED, "not decided")
     held = counts.get("held", 0)
     yield Look(

@@ -23,7 +23,9 @@ _CUSTOMERS: dict[Notice, tuple[str, ...]] = {
     Notice.N10: ("solved", "not_solved"),
     Notice.N12: tuple(f"rate_{n}" for n in range(_STARS, 0, -1)),
 }
-_TO_FOLLOWERS = frozenset({Notice.N5, Notice.N6, Notice.N7, Notice.N9, Notice.N10, Notice.N11, Notice.N12, Notice.N15})
+_TO_FOLLOWERS = frozenset(
+    {Notice.N5, Notice.N6, Notice.N7, Notice.N9, Notice.N10, Notice.N11, Notice.N12, Notice.N15, Notice.TICKET_DIGEST}
+)
 
 
 def given(decision: Decision) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row
 
 from mailgate.authn.sign import Signer
 from mailgate.flows import explaining
+from mailgate.flows.gathering import gathered
 from mailgate.flows.site import Site
 from mailgate.flows.veiling import is_veiled
 from mailgate.mail.passcodes import without_codes
@@ -39,7 +40,9 @@ from store.vocabulary import Category, CommentKind, Notice, Role
 
 #: Notices that tell of a ticket, not of what somebody wrote.
 #: What says nothing of the comment that came with it.
-_TELL_NONE = frozenset({Notice.N1, Notice.N4, Notice.N6, Notice.N8, Notice.ACK_DIGEST, Notice.FILES})
+_TELL_NONE = frozenset(
+    {Notice.N1, Notice.N4, Notice.N6, Notice.N8, Notice.ACK_DIGEST, Notice.FILES, Notice.TICKET_DIGEST}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,7 @@ def job_of(connection: Connection, site: Site, row: Row[Any], now: datetime, tol
         event=body.get("event", ""),
         explained=_explained(connection, row) if body.get("explain") else (),
         **_offered(site, body),
+        **gathered(connection, row, body, _shown_to),
         news=tuple(NewsView(kind, who, _instant(at) or now, said) for kind, who, at, said in body.get("news", ())),
         refused=tuple((why, name) for why, name in body.get("refused", ())),
         organisation=body.get("organisation", ""),

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Row
 from mailgate.decide.decision import Decision
 from mailgate.decide.facts import AgentFacts, Bound, ContactFacts, Facts, News
 from mailgate.flows import bell, choices, telephone
+from mailgate.flows.bundling import digests, entry, put_off
 from mailgate.flows.effects import Changed, Said
 from mailgate.flows.extras import extras, hear_of_rating, hear_of_rules, recipient
 from mailgate.flows.formrows import asking, form
@@ -81,7 +83,12 @@ class Telling:
         to |= {self._decision.author.address} - {""}
         rows = suppressions.of(self._connection, sorted(to))
         resting = {a: r for a, r in rows.items() if r.until is not None and r.until > self._now}
-        return [self._switched(p) for p in self._without_resting(plans, resting)]
+        told = [self._switched(p) for p in self._without_resting(plans, resting)]
+        ticket = self._changed.ticket
+        if ticket is None or self._changed.opened:
+            return told
+        where = partial(recipient, ticket=ticket, facts=self._facts)
+        return put_off(self._connection, self._site.policy.notices, self._now, ticket["id"], told, where)
 
     def supposed_plans(self, resting: Mapping[str, Any]) -> list[Plan]:
         """The same without asking the database which addresses rest: for what is only tried out."""
@@ -152,9 +159,8 @@ class Telling:
     def write(self, plans: list[Plan]) -> list[Plan]:
         """Write an outbox row for each of these plans that is not suppressed."""
         rows = [self._row(p) for p in plans if not p.suppressed]
-        if any(p.suppressed.startswith("digest") for p in plans):
-            digest_row = self._digest(next(p for p in plans if p.suppressed.startswith("digest")))
-            rows += [digest_row] if digest_row else []
+        told = partial(entry, self._site, self._decision, self._changed)
+        rows += digests(self._connection, self._now, plans, self._row, told)
         outbox.enqueue(self._connection, rows)
         outbox.enqueue(self._connection, self._by_telephone(plans))
         links.add(self._connection, self._links)
@@ -478,15 +484,6 @@ class Telling:
             },
         )
         return row_id
-
-    def _digest(self, planned: Plan) -> dict[str, Any] | None:
-        """One mail an hour from now that names all tickets without an acknowledgement; None when one waits already."""
-        since = self._now - timedelta(hours=1)
-        if outbox.count_sent(self._connection, [Notice.ACK_DIGEST], since, planned.to.address):
-            return None
-        row = self._row(Plan(Notice.ACK_DIGEST, planned.to, "many tickets within an hour"))
-        row["next_attempt_at"] = self._now + timedelta(hours=1)
-        return row
 
 
 def _capped(bounds: tuple[Bound, ...], counts: tuple[int, ...]) -> tuple[Cap, ...]:

@@ -38,6 +38,7 @@ MUST: dict[Notice, tuple[str, ...]] = {
     Notice.N15: _OF_A_TICKET,
     Notice.N19: (*_OF_A_TICKET, "said"),
     Notice.AGENT_DIGEST: _OF_A_TICKET,
+    Notice.TICKET_DIGEST: (*_OF_A_TICKET, "comment", "said"),
     Notice.N3: ("one-use link",),
     Notice.N16: ("one-use link",),
     Notice.N17: ("one-use link",),

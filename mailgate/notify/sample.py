@@ -61,14 +61,14 @@ def sample(notice: Notice, language: str, company: CompanyView, timezone: str, k
         organisation="Clínica Boa Vista", requester_name="Ana Souza", requester_address="ana@cliente.test",
         event="commented", score=4, recipient_address="ana@cliente.test", unsubscribe="" if to_agent else UNSUBSCRIBE,
     )  # fmt: skip
-    return replace(view, **_more(notice))
+    return replace(view, **_more(notice, agent, customer))
 
 
 def _reason(notice: Notice) -> str:
     return {Notice.CONFIRM: "unproven", Notice.COMMAND_ERROR: "unknown", Notice.N20: "unknown_sender"}.get(notice, "")
 
 
-def _more(notice: Notice) -> dict[str, Any]:
+def _more(notice: Notice, agent: CommentView, customer: CommentView) -> dict[str, Any]:
     rows = (
         RowView(KEY, "Nota fiscal", STATUS, "Ana Souza", AGENT, DUE, False, LINK),
         RowView("SUP-90418", "Boleto", STATUS, "Ana Souza", "", AT - timedelta(days=1), True, LINK),
@@ -94,6 +94,7 @@ def _more(notice: Notice) -> dict[str, Any]:
         },
         Notice.CONFIRM: {"news": (NewsView("comment", "Ana Souza", AT, TEXT),)},
         Notice.ACK_DIGEST: {"related": (KEY,)},
+        Notice.TICKET_DIGEST: {"told": (customer, agent), "more": 3, "comment": None},
         Notice.ACCOUNT: {"event": "address_changed", "problem": "nova@cliente.test"},
     }  # fmt: skip
     return more.get(notice, {})

@@ -133,6 +133,8 @@ class NoticeView:
     comment: CommentView | None = None
     previous: CommentView | None = None
     earlier: tuple[CommentView, ...] = ()  # what was said before that, the newest first
+    told: tuple[CommentView, ...] = ()  # what came within a short time, the oldest first (TICKET_DIGEST)
+    more: int = 0  # and how much more
     participants: tuple[str, ...] = ()
     old_status: str = ""
     waits_for_customer: bool = False

@@ -114,7 +114,7 @@ def _delays(connection: Connection, now: datetime) -> list[str]:
     """What waits for longer than it should."""
     ages = {
         "journal": ("a mail has waited to be read", journal.oldest_pending(connection)),
-        "outbox": ("a mail has waited to leave", outbox.oldest_waiting(connection)),
+        "outbox": ("a mail has waited to leave", outbox.oldest_waiting(connection, now)),
         "timer": ("a timer has been due", timers.oldest_due(connection, now)),
     }
     slow = {what: (said, _age(now, at)) for what, (said, at) in ages.items()}
@@ -146,7 +146,7 @@ def measure(watched: Watched) -> None:
                 for what in ("seen", "accounted", "strays", "unreached", "unsent"):
                     metrics.audit_found.labels(what).set(getattr(last, what))
             metrics.journal_age.set(_age(now, journal.oldest_pending(connection)))
-            metrics.outbox_age.set(_age(now, outbox.oldest_waiting(connection)))
+            metrics.outbox_age.set(_age(now, outbox.oldest_waiting(connection, now)))
     except StoreError:
         metrics.database_up.set(0)
         return

@@ -64,6 +64,7 @@ def notice(facts: dict[str, Any]) -> NoticeView:
         made[name] = tuple(made.get(name, ()))
     made["news"] = tuple(NewsView(**{**n, "at": datetime.fromisoformat(n["at"])}) for n in made.get("news", ()))
     made["refused"] = tuple((why, name) for why, name in made.get("refused", ()))
+    made["told"] = tuple(_comment(one) for one in made.get("told", ()))
     made["earlier"] = tuple(_comment(one) for one in made.get("earlier", ()))
     made["articles"] = tuple(ArticleView(**one) for one in made.get("articles", ()))
     made["actions"] = tuple(ActionView(**one) for one in made.get("actions", ()))
