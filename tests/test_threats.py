@@ -11,6 +11,7 @@ _ROWS = dict(re.findall(r"^\| ([A-Z]\d+) \|(.*)$", _TEXT, re.MULTILINE))
 
 
 _FAMILIES = {
+    "D": 14,
     "I": 14,
     "R": 14,
     "S": 12,
@@ -19,6 +20,7 @@ _FAMILIES = {
     "C": 9,
     "K": 7,
     "P": 5,
+    "O": 6,
 }
 
 

@@ -103,7 +103,13 @@ def _notice(row: Row[Any]) -> dict[str, Any]:
 def _mail(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     if row.outcome == Outcome.DUPLICATE:
         first = journal.by_id(connection, row.duplicate_of)
-        return {"key": None, "outcome": row.outcome, "of": first.raw_sha256 if first else None, "messages": []}
+        return {
+            "key": None,
+            "outcome": row.outcome,
+            "of": first.raw_sha256 if first else None,
+            "raw_sha256": row.raw_sha256,  # the same mail by fingerprint may have other trace fields
+            "messages": [],
+        }
     return {
         "key": None,
         "outcome": row.outcome,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from mailgate.flows import receive
+from mailgate.flows import exporting, receive
 from mailgate.flows.workers import TooCostly, WorkerKilled
 from store.tables import COMMENT, EVENT, JOURNAL, OUTBOX, TICKET
 from store.vocabulary import Outcome, Road
@@ -26,6 +27,12 @@ def test_the_same_bytes_by_another_road_are_one_comment(story: Story) -> None:
     assert story.journal(third.journal_id).duplicate_of == first.journal_id
     assert (story.count(COMMENT), story.count(TICKET)) == (1, 1)
     assert story.told() == [("N1", ANA[1]), ("N19", BRUNO[1])]
+    rows = story.site.writer.call(lambda c: list(exporting.export(c, None)))
+    first_sha256, traced_sha256 = (hashlib.sha256(raw).hexdigest() for raw in (mail, traced))
+    assert [(row["of"], row["raw_sha256"]) for row in rows if row.get("outcome") == "duplicate"] == [
+        (first_sha256, first_sha256),
+        (first_sha256, traced_sha256),
+    ]
 
 
 def test_a_mailbox_whose_uids_changed_brings_old_mail_again(story: Story) -> None:

@@ -224,7 +224,7 @@ def outcomes(rows: Sequence[dict[str, object]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         if row.get("outcome") == "duplicate":
-            found.setdefault(str(row["of"]), "duplicate")
+            found.setdefault(str(row["raw_sha256"]), "duplicate")
         for message in row["messages"]:  # type: ignore[attr-defined]
             if message.get("raw_sha256"):
                 found[message["raw_sha256"]] = str(row.get("outcome") or "ticket")

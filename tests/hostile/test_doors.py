@@ -213,13 +213,21 @@ def test_workers_that_are_killed_lose_nothing(
 
 
 def _kill_a_worker(gateway: Gateway, dice: random.Random) -> int:
-    """SIGKILL to one of its parse processes; how many there were to kill."""
-    workers = []
-    for pid in children_of(gateway.pid):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            if b"spawn_main" in file.read():
-                workers.append(pid)
-    if not workers:
-        return 0
+    """SIGKILL to one of its parse processes, once there is one again: 1."""
+    workers: list[int] = []
+
+    def begun() -> bool:
+        workers[:] = [pid for pid in children_of(gateway.pid) if _is_worker(pid)]
+        return bool(workers)
+
+    wait_until(begun, 20, "a process that reads mails")
     os.kill(dice.choice(workers), signal.SIGKILL)
     return 1
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"spawn_main" in file.read()
+    except OSError:  # it has ended since
+        return False
