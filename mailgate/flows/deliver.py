@@ -25,6 +25,7 @@ from mailgate.flows.rendering import Rendered, RenderJob, Told, job_of, told_by
 from mailgate.flows.site import Site
 from mailgate.flows.workers import Job
 from mailgate.links.tokens import ReplyIdentity, bounce_address, reply_address
+from mailgate.mail.build import Unaddressable
 from mailgate.mail.dsn_reason import best_status, reason_of
 from mailgate.notify.transport import DeliveryResult
 from scheduler.backoff import GiveUp, next_attempt_at
@@ -37,6 +38,8 @@ _LOG = log.get("deliver")
 #: Longer than the longest transaction with a relay (RFC 5321 §4.5.3.2: 10 minutes after the final dot).
 LEASE = timedelta(minutes=20)
 _RENDER_SECONDS = 30.0
+#: Of an address that no mail can be written to (RFC 3463 §3.2: bad destination mailbox address syntax).
+_BAD_ADDRESS = "5.1.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +158,21 @@ def _render(
 
 
 def _could_not_render(site: Site, owner: str, row: Row[Any], error: Exception) -> None:
-    """Try again later; a mended template or a found blob lets it go out."""
+    """Try again later; a mended template or a found blob lets it go out. Nothing mends an address."""
     attempts = row.attempts + 1
     now = site.clock()
     first = row.first_try_at or row.created_at
+    answer = f"could not be rendered: {type(error).__name__}: {error}"[:500]
     try:
+        if isinstance(error, Unaddressable):
+            answer = f"{_BAD_ADDRESS} {error}"[:500]
+            raise GiveUp(answer)
         again = next_attempt_at(
             first, attempts, now, site.random(), retry=site.retry.intervals, give_up=site.retry.give_up
         )
         values: dict[str, Any] = {"state": str(OutboxState.WAITING), "next_attempt_at": again}
     except GiveUp:
         values = {"state": str(OutboxState.FAILED), "settled_at": now}
-    answer = f"could not be rendered: {type(error).__name__}: {error}"[:500]
 
     def work(connection: Connection) -> None:
         ours = outbox.settle(connection, row.id, owner, attempts=attempts, answer=answer, **values)

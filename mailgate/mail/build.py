@@ -24,12 +24,21 @@ from mailgate.mail.headers import one_line
 
 _ADDRESS = re.compile(r"[!#-'*+\-/-9=?A-Z^-~.]{1,64}@[A-Za-z0-9._\-\[\]:]{1,255}")
 _UTF8_ADDRESS = re.compile(r"[^\x00-\x20\"(),:;<>@\[\\\]\x7f-\xa0]{1,64}@[A-Za-z0-9._\-]{1,255}")
+#: RFC 5321 §4.1.2 (Quoted-string), and what RFC 6532 §3.2 lets stand in it besides. No @ within: Postfix looks inside
+#: quotation marks (`resolve_dequoted_address`, on by default in 2026) and may send the mail to somebody else.
+_QUOTED_ADDRESS = re.compile(
+    r'(?=.{1,64}@[^@"]+$)"(?:[^\x00-\x1f"@\\\x7f-\x9f]|\\[ -?A-~])*"@[A-Za-z0-9._\-\[\]:]{1,255}'
+)
 _ID = re.compile(r"[!-;=?-~]{1,900}")
 _NAME = re.compile(r"[!-9;-~]{1,76}")
 _TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 _ENCODED_WORD_BYTES = 45
 _LINE = 76
+
+
+class Unaddressable(ValueError):
+    """No mail can be written to such an address, today or tomorrow."""
 
 
 class Head(Protocol):
@@ -100,7 +109,8 @@ def build(head: Head, text: str, html: str | None = None, files: Sequence[OutFil
     """The whole mail as bytes.
 
     Text and HTML are alternatives, inline images are related to the HTML, other files come after.
-    Raises ValueError (a retry does not help) when an address, an id or a header name cannot stand in a header.
+    Raises Unaddressable for an address, ValueError for an id or a header name, that cannot stand in a header: a retry
+    does not help.
     """
     seed = head.message_id
     inline = [f for f in files if html is not None and f.inline and f.content_id]
@@ -148,11 +158,12 @@ def mailbox(name: str, address: str) -> str:
     """`Name <address>` for a header; the name quoted or encoded, so that nothing in it reads as an address.
 
     An IDN domain is turned into ASCII; a local part that has no ASCII form is written as UTF-8 (RFC 6532 §3.2), which
-    a relay takes only with SMTPUTF8. Raises ValueError when the address is no `local@domain`.
+    a relay takes only with SMTPUTF8. Raises Unaddressable when the address is no `local@domain`.
     """
     spec = normalise(address)
-    if not _ADDRESS.fullmatch(spec) and not (_UTF8_ADDRESS.fullmatch(spec) and spec.isprintable()):
-        raise ValueError(f"{spec!r} cannot stand in a header as an address")
+    kinds = (_ADDRESS, _UTF8_ADDRESS, _QUOTED_ADDRESS)
+    if not spec.isprintable() or not any(kind.fullmatch(spec) for kind in kinds):
+        raise Unaddressable(f"{spec!r} cannot stand in a header as an address")
     shown = one_line(name)
     if not shown:
         return spec

@@ -127,7 +127,10 @@ class Story(House):
         """Render at once, as a worker would."""
         self.rendered += 1
         future: Future[Any] = Future()
-        future.set_result(Renderer(_composer(), self.site.blobs, None).render(job.argument))
+        try:
+            future.set_result(Renderer(_composer(), self.site.blobs, None).render(job.argument))
+        except Exception as error:
+            future.set_exception(error)
         return future
 
     # --- steps of the line one by one -------------------------------------------------------------------------------

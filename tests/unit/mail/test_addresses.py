@@ -75,6 +75,28 @@ def test_normalise_gives_an_ascii_domain_and_never_fails() -> None:
     assert normalise("a@" + "ü" * 300) == "a@" + "ü" * 300
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"ana"@x.test', "ana@x.test"),
+        (r'"\a\n\a"@x.test', "ana@x.test"),
+        ('"a"."b"@x.test', "a.b@x.test"),
+        ('"joão"@x.test', "joão@x.test"),
+        ('"ana "@x.test', '"ana "@x.test'),
+        ('"ana..b"@x.test', '"ana..b"@x.test'),
+        (r'"a\ b"."c"@x.test', '"a b.c"@x.test'),
+        (r'"a\"\\b"@x.test', r'"a\"\\b"@x.test'),
+        ('"@x.test', '"@x.test'),
+        ('"a"b@x.test', '"a"b@x.test'),
+        ('""@x.test', '""@x.test'),
+    ],
+)
+def test_a_local_part_has_as_few_quotation_marks_as_it_needs(written: str, read: str) -> None:
+    """RFC 5321 §4.1.2: they are spelling. What breaks the grammar stays as it is."""
+    assert normalise(written) == read
+    assert normalise(read) == read
+
+
 def test_parse_address_takes_one_mailbox_only() -> None:
     assert parse_address("Ana Souza <ana@cliente.test>") == Address("Ana Souza", "ana@cliente.test")
     assert parse_address("a@x.test, b@x.test") is None

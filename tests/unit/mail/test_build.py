@@ -9,7 +9,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from mailgate.mail.build import OutFile, OutgoingMail, build
+from mailgate.mail.build import OutFile, OutgoingMail, Unaddressable, build
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.parse import read_mail
 
@@ -105,6 +105,21 @@ def test_a_value_never_becomes_a_header(evil: str) -> None:
     assert "Bcc" not in message
     assert len(message.get_all("Subject")) == 1
     assert [a.addr_spec for a in message["To"].addresses] == ["ana@cliente.test"]
+
+
+@pytest.mark.parametrize("local", ['"ana "', '"ana maria"', '"ana..b"', '"<ana>"', '"a,b"', r'"a\"b"', '"a:b;"', '""'])
+def test_a_quoted_local_part_is_one_address(local: str) -> None:
+    """RFC 5322 §3.4.1."""
+    message = parsed(build(head(to_name="Ana", to_address=f"{local}@x.test"), "oi"))
+    assert message["To"].addresses[0].username == local[1:-1].replace("\\", "")
+    assert message["To"].addresses[0].domain == "x.test"
+    assert len(message["To"].addresses) == 1
+
+
+@pytest.mark.parametrize("address", ['"vitima@y.test"@x.test', '"a"b"@x.test', f'"{"a " * 40}"@x.test', '"a\\"@x.test'])
+def test_what_a_relay_might_read_as_somebody_else_is_no_address(address: str) -> None:
+    with pytest.raises(Unaddressable):
+        build(head(to_address=address), "oi")
 
 
 def test_a_name_never_becomes_an_address() -> None:
