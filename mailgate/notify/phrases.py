@@ -56,6 +56,7 @@ _SENTENCES = {
     "more_tickets": r"more than (?P<count>\d+) new tickets of this sender within (?P<minutes>\d+) minutes",
     "repeats": r"the same words were acknowledged (?P<count>\d+) times within (?P<minutes>\d+) minutes",
     "repeats_on": r"the same words were said on this ticket (?P<count>\d+) times within (?P<minutes>\d+) minutes",
+    "gathered": r"gathered: more than (?P<count>\d+) notices of this ticket .+ within (?P<minutes>\d+) minutes",
     "more_acks": r"(?:digest: )?more than (?P<count>\d+) acknowledgements .+ within (?P<minutes>\d+) minutes",
     "kept_unproven": r"kept as a note: the agent is not proven",
     "kept_way": r"kept as a note: it did not come to the agent's reply address",
@@ -105,6 +106,19 @@ _SENTENCES = {
     "spf_not_checked": r"SPF not checked",
     "no_signature": r"no DKIM signature",
     "switched_off": r"(?:the sender )?is a contact who was switched off",
+    "own_mail": r"our own mail came back|one of our own mails came back as a sender",
+    "still_holds": r"the answer still holds (?P<part>.+)",
+    "holds_marker": r"the marker line of our notice",
+    "holds_address": r"a reply address of ours",
+    "holds_link": r"an access link",
+    "holds_quotation": r"nothing but a quotation",
+    "holds_line": r"a line of the notice that was answered",
+    "costly_time": r"TooCostly: it used up its processor time",
+    "costly_memory": r"TooCostly: it used up its memory",
+    "process_slow": r"WorkerKilled: the process that worked on it took too long",
+    "process_died": r"WorkerKilled: the process that worked on it died",
+    "survey_over": r"the time of the survey is over",
+    "rating_fixed": r"the rating can no longer be changed",
     "too_old": r"the mail is older than ack_within",
 }
 _KNOWN = tuple((key, re.compile(pattern)) for key, pattern in _SENTENCES.items())
@@ -118,6 +132,8 @@ def reason(speaker: Translator, sentence: str) -> str:
             said = match.groupdict()
             if "parts" in said:
                 said["parts"] = "; ".join(reason(speaker, part) for part in said["parts"].split("; "))
+            if "part" in said:
+                said["part"] = reason(speaker, said["part"])
             if "why" in said:
                 said["why"] = reason(speaker, said["why"])
             return speaker.t(f"command.explain.why.{key}", **said)

@@ -6,8 +6,10 @@ the terminal (`flows.holding`); a mail that broke the parser is shown as it came
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -24,6 +26,7 @@ from mailgate.flows.holding import Word
 from mailgate.flows.site import Site
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.parse import read_mail
+from mailgate.notify import phrases
 from mailgate.portal import members
 from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_id
 from mailgate.portal.members import check_form
@@ -125,7 +128,7 @@ def _page(
     counted = queue.counts(connection, _agent_id(visitor), _end_of_day(desk.site))
     done = request.query_params.get("done", "")
     return desk.page(
-        request, "queue.html", visitor=visitor, here="queue",
+        request, "queue.html", visitor=visitor, here="queue", why=_why(desk, request, visitor),
         tab=tab, tabs_shown=(*_TABS, "held"), counts=counted, most=queue.MOST_COUNTED,
         done=done if done in _DONE else "", may_drop=_may_drop(visitor), paged="after" in request.query_params,
         **context,
@@ -143,10 +146,15 @@ def held_mail(request: Request) -> Response:
         content = journal.raw_bytes(connection, row.id)
         ticket = next(iter(tickets.by_ids(connection, [row.ticket_id] if row.ticket_id else [])), None)
     return desk.page(
-        request, "held.html", visitor=visitor, here="queue",
+        request, "held.html", visitor=visitor, here="queue", why=_why(desk, request, visitor),
         mail=row, preview=_preview(desk, row, content), may_drop=_may_drop(visitor),
         ticket_key=ticket.key if ticket is not None else "",
     )  # fmt: skip
+
+
+def _why(desk: Desk, request: Request, visitor: Visitor) -> Callable[[str], str]:
+    """The detail of a held mail in the viewer's language: it is stored as `decide` wrote it."""
+    return partial(phrases.reason, desk.translator(request, visitor.language))
 
 
 def _preview(desk: Desk, row: Row[Any], content: bytes | None) -> Preview:

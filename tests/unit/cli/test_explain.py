@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from mailgate.decide import decide
 from mailgate.i18n import Translations, Translator
 from mailgate.notify import phrases, plan
 from mailgate.people.visibility import Standing, may_comment
@@ -142,6 +143,15 @@ def test_there_are_words_for_every_action_and_outcome() -> None:
     assert sorted(wanted - {key.removeprefix("command.explain.") for key in texts}) == []
 
 
+def _sentences(argument: ast.AST) -> list[str]:
+    """The sentences that an argument may be, with 7 for what is filled in."""
+    if isinstance(argument, ast.BoolOp):
+        return [text for one in argument.values for text in _sentences(one)]
+    if isinstance(argument, ast.JoinedStr):
+        return ["".join(p.value if isinstance(p, ast.Constant) else "7" for p in argument.values)]
+    return [argument.value] if isinstance(argument, ast.Constant) else []
+
+
 class TestReasons:
     """The sentences of `decide` and `plan` in other languages; a new one there must be put in words here."""
 
@@ -161,6 +171,24 @@ class TestReasons:
             _, why = may_comment(Standing(*flags[:5]), verified=flags[5], proof_needed=flags[6])
             assert phrases.reason(speaker, f"the author {why}") == f"quem escreveu {phrases.reason(speaker, why)}"
             assert phrases.reason(speaker, why) != why
+
+    @pytest.mark.parametrize("language", ["pt-BR", "en", "es"])
+    def test_each_can_be_said_with_what_it_carries(self, language: str) -> None:
+        """A text may name no more than its sentence brings: it would break the page that shows it."""
+        speaker = Translations.load(data_folder("templates") / "translations").translator(language)
+        for key, pattern in phrases._KNOWN:
+            assert speaker.t(f"command.explain.why.{key}", **dict.fromkeys(pattern.groupindex, "x"))
+
+    def test_of_every_mail_that_is_held(self, speaker: Translator) -> None:
+        """What `decide` says when it holds a mail, but for a rule's own words and what the mail's kind says."""
+        said: list[str] = []
+        for path in sorted(Path(decide.__file__).parent.glob("*.py")):
+            for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                name = getattr(getattr(call, "func", None), "id", "")
+                if name == "held" or (name == "decision_of" and "Outcome.HELD" in ast.unparse(call)):
+                    said += _sentences(call.args[3])  # type: ignore[attr-defined]
+        assert len(said) > 8
+        assert [text for text in said if phrases.reason(speaker, text) == text] == []
 
     def test_what_is_not_known_stays_as_it_is(self, speaker: Translator) -> None:
         assert phrases.reason(speaker, "SPF {x} %s [b]") == "SPF {x} %s [b]"

@@ -11,7 +11,7 @@ import pytest
 
 from store import journal, queue, tickets
 from store.queue import After
-from store.vocabulary import Outcome
+from store.vocabulary import Outcome, Road
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail
 from tests.unit.portal.conftest import Portal, form_fields, words
 from tests.unit.portal.test_agentacts import AGENTS, BIA
@@ -168,6 +168,50 @@ def test_a_held_mail_is_shown_as_text_and_released(desk: Portal) -> None:
     assert desk.house.ticket("SUP-1").subject == "Estranho <b>"
     again = browser.get(f"/queue/held/{mail}")
     assert again.status_code == 404
+
+
+#: What is kept of each mail that is held, and what Bruno reads of it.
+_DETAILS = {
+    "the sender is not a known contact": ("o remetente não é um contato conhecido", "el remitente no es"),
+    "From is one of our own addresses": ("o remetente é um endereço nosso", "es una dirección nuestra"),
+    "the ticket changed since the notice that is answered": ("o ticket mudou depois do aviso", "el ticket cambió"),
+    "the answer still holds a reply address of ours": (
+        "a resposta ainda traz um endereço de resposta nosso", "trae una dirección de respuesta nuestra",
+    ),
+    "more than 2 comments on this ticket within 1440 minutes": ("mais de 2 comentários neste", "más de 2 comentarios"),
+    "zq-regra: a palavra do administrador": ("zq-regra: a palavra do administrador", "zq-regra: a palavra"),
+}  # fmt: skip
+
+
+def test_why_a_mail_is_held_is_said_in_the_viewers_language(make_portal: Any) -> None:
+    """Its numbers are carried along; the record and its JSON stay as they were written."""
+    desk = make_portal(agents=AGENTS, guests="held", limits={"comments_per_ticket": 2})
+    house = desk.house
+    open_tickets(desk, 2)
+    hold(desk)
+    house.receive(plain_mail(("Nós", SUPPORT), SUPPORT, "Eco", "Somos nós."))
+    copy = house.agents_copy("SUP-1")
+    house.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Assunto 1", "Mais um dado."))
+    for text in ("Instale a versão 8.2.", f"Escreva para {copy}, por favor."):
+        mail = plain_mail(BRUNO, copy, "Re: [SUP-1]", text, verified=False)
+        house.receive(mail, [copy], road=Road.SUBMISSION, auth_user=BRUNO[1])
+    for number in range(3):
+        house.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-2] Assunto 2", f"Detalhe {number}."))
+    ruled, site = hold(desk, "Outra."), house.site
+    detail = "zq-regra: a palavra do administrador"
+    site.writer.call(
+        lambda c: journal.settle(c, ruled, None, site.clock(), outcome="held", reason="rule", detail=detail)
+    )
+    with site.writer.database.read() as connection:
+        kept = {row.detail: row.id for row in journal.held(connection)}
+    assert set(kept) == set(_DETAILS)
+    for number, language in enumerate(("pt-BR", "es")):
+        browser = desk.signed_in(BRUNO[1], language)
+        listing = browser.get("/queue?tab=held").text
+        for detail, said in _DETAILS.items():
+            assert said[number] in listing
+            assert (detail in listing) == (detail in said)
+            assert said[number] in browser.get(f"/queue/held/{kept[detail]}").text
 
 
 def test_only_who_leads_drops(desk: Portal) -> None:
