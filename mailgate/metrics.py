@@ -51,6 +51,10 @@ class Metrics:
             "mailgate_imap_oversize_mails", "Mails larger than allowed, left in a folder since the start",
             ["account", "folder"], registry=self.registry,
         )  # fmt: skip
+        self.imap_renumbered = Gauge(
+            "mailgate_imap_renumbered_times", "How often all numbers of a folder changed since the start",
+            ["account", "folder"], registry=self.registry,
+        )  # fmt: skip
         self.token_expiry = Gauge(
             "mailgate_token_expiry_timestamp", "When the access token in use expires", ["account"],
             registry=self.registry,

@@ -74,6 +74,9 @@ def _show(found: Audited, taken: list[Stray], settings: Settings, json: bool) ->
         print_table(("Id", "Notice", "State", "Written"), late, title="Mails that have not left")
     for sentence in found.seen.unreached:
         print_text(sentence, style="red", fold=False)
+    for seen in found.seen.folders:
+        if seen.renumbered:
+            print_text(f"mailbox {seen.account}, folder {seen.folder}: all mails have new numbers", fold=False)
     print_text(found.line, fold=False)
     if taken:
         print_text(f"{len(taken)} taken in", fold=False)
@@ -97,7 +100,7 @@ def _print_json(found: Audited, taken: list[Stray]) -> None:
         print_json({
             "kind": "folder", "account": folder.account, "folder": folder.folder, "seen": folder.mails,
             "accounted": folder.accounted, "outgoing": folder.outgoing, "waiting": folder.waiting,
-            "strays": folder.strays, "thrown_away": folder.thrown_away,
+            "strays": folder.strays, "thrown_away": folder.thrown_away, "renumbered": folder.renumbered,
         })  # fmt: skip
     for sentence in found.seen.unreached:
         print_json({"kind": "unreached", "text": sentence})

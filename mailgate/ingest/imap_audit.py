@@ -50,7 +50,8 @@ class Stray:
 
 @dataclass(slots=True)
 class FolderSeen:
-    """The mails of one folder, each in exactly one of the counts."""
+    """The mails of one folder, each in exactly one of the counts. renumbered: all have other numbers than when it was
+    read last: so it is for a moment after a restore, and always where a server's numbers do not last."""
 
     account: str
     folder: str
@@ -59,6 +60,7 @@ class FolderSeen:
     waiting: int = 0
     strays: int = 0
     thrown_away: int = 0
+    renumbered: bool = False
 
     @property
     def mails(self) -> int:
@@ -199,6 +201,8 @@ class _Looking:
         begin = self._begin(since)
         # SINCE looks at the day alone, in the server's time zone (RFC 9051 §6.4.4): one day more, then the exact time.
         uids = self._session.search(0, (begin - timedelta(days=1)).date())
+        cursor = self._cursors.get(self._name) if self._is_read else None
+        self._found.renumbered = cursor is not None and cursor.uidvalidity != selected.uidvalidity
         self._seen.folders.append(self._found)
         for start in range(0, len(uids), _AT_ONCE):
             part = uids[start : start + _AT_ONCE]

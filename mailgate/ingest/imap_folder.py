@@ -25,6 +25,7 @@ from mailgate.ingest.imap_session import (
     read_sequence_set,
     sequence_set,
 )
+from mailgate.ingest.imap_unsteady import UNSTEADY_AFTER, Recognised, found_again
 from mailgate.ingest.imap_wire import ImapTrouble
 from mailgate.mail.envelope import Received
 
@@ -37,17 +38,21 @@ MAX_FAILING = 500
 
 @dataclass(slots=True)
 class _Failure:
-    """A mail that failed. accepted: the journal has it, only the after-action is missing."""
+    """A mail that failed. accepted: the SHA-256 of what the journal has; only the after-action is missing."""
 
     count: int = 0
     next_try: float = 0.0
-    accepted: bool = False
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Mail:
     uid: int
     facts: Facts
+
+
+class _Elsewhere(Exception):
+    """The folder has other numbers now than the turn began with: it is to begin again."""
 
 
 class FolderReader:
@@ -64,19 +69,30 @@ class FolderReader:
         self._session: ImapSession | None = None
         self._cursor = Cursor(0, 0, desk.clock())
         self._pending: set[int] = set()
+        self._recognised = Recognised()
+        self._going_on = False  # the folder is open, and its last turn left something to do
+        self._changes = 0  # of all UIDs under our hands, in a row
+        self._settled = 0
 
     def turn(self, session: ImapSession) -> bool:
         """Take what is new, at most TURN_MAILS, and what is due for another try. True when there is more at once.
 
         Raises ImapTrouble (connect again), ImapRefused (this folder cannot be read now), JournalPaused (wait).
         """
-        selected = session.select(self._folder, readonly=isinstance(self._account.after, Leave))
-        self._recall(session, selected)
+        going_on, self._going_on = self._going_on, False
+        if not going_on or session is not self._session or session.opened != self._folder:
+            selected = session.select(self._folder, readonly=isinstance(self._account.after, Leave))
+            self._recall(session, selected)
+        before = self._settled
         try:
-            return self._take_some(session)
+            self._going_on = self._take_some(session)
+        except _Elsewhere:
+            self._found = []
+            return self._settled > before  # each turn begins anew now: at once only while that gets on
         except BaseException:
             self._found = []
             raise
+        return self._going_on
 
     def _take_some(self, session: ImapSession) -> bool:
         """First what a rescan left to do, then what is new; last what failed, for it may end the connection again."""
@@ -108,6 +124,7 @@ class FolderReader:
             cursor = self._renewed_cursor(session, selected, cursor)
             self._remember(cursor)
             self._session = None
+            self._desk.health.counted(self._account.name, self._folder, renumbered=1)
         if session is not self._session:
             self._found = []
         if self._session is None or cursor.uidvalidity != self._cursor.uidvalidity:
@@ -148,16 +165,17 @@ class FolderReader:
         With `since: now` that is what came after the first start, by INTERNALDATE, and what has no readable date.
         """
         last = self._last_uid(session, selected)
-        if self._account.since != "now":
+        if self._account.since != "now" and not self._recognised:
             return replace(old, uidvalidity=selected.uidvalidity, last_uid=0, pending="", renumbered=last)
         # SINCE looks at the day alone, in the server's time zone (RFC 9051 §6.4.4): one day more, then the exact time.
-        day = None if old.old_until == NOTHING_THERE else (_first_new(old) - timedelta(days=1)).date()
+        begin = None if old.old_until == NOTHING_THERE or self._account.since != "now" else _first_new(old)
+        day = (begin - timedelta(days=1)).date() if begin is not None else self._since_day()
         uids = [u for u in session.search(0, day) if u <= last]
-        again: set[int] = set()
+        again: dict[int, Facts] = {}
         for start in range(0, len(uids), TURN_MAILS):
             dated = session.facts(uids[start : start + TURN_MAILS])
-            again |= {u for u, f in dated.items() if f.internal_date is None or f.internal_date >= _first_new(old)}
-        pending = sequence_set(again)
+            again |= {u: f for u, f in dated.items() if not begin or not f.internal_date or f.internal_date >= begin}
+        pending = sequence_set(self._recognised.unknown(again))
         return replace(old, uidvalidity=selected.uidvalidity, last_uid=last, pending=pending, renumbered=last)
 
     def _last_uid(self, session: ImapSession, selected: Selected) -> int:
@@ -223,7 +241,10 @@ class FolderReader:
 
     def _take_batch(self, session: ImapSession, batch: list[_Mail]) -> None:
         if batch[0].facts.size > self._account.max_message_bytes:
-            self._leave_oversize(batch[0])
+            if self._is_recognised(batch[0]):
+                self._settle({batch[0].uid}, upto=batch[0].uid)
+            else:
+                self._leave_oversize(batch[0])
             return
         wanted = [m for m in batch if not self._accepted(m.uid)]
         refused = self._desk.ready(sum(m.facts.size for m in wanted)) if wanted else None
@@ -232,7 +253,8 @@ class FolderReader:
         try:
             bodies = session.bodies([m.uid for m in wanted])
             done, paused = self._accept_all(batch, bodies)
-            self._after(session, done)
+            fresh = [m for m in batch if m.uid in done and not self._is_recognised(m)]
+            steady = self._after(session, fresh)
         except (ImapTrouble, ImapRefused) as error:
             self._suspect([m.uid for m in batch], error)
             if isinstance(error, ImapTrouble):
@@ -244,6 +266,8 @@ class FolderReader:
         self._settle(set(done), upto=batch[-1].uid if paused is None else paused.uid - 1)
         if paused is not None:
             raise paused
+        if not steady:
+            raise _Elsewhere
 
     def _accept_all(self, batch: list[_Mail], bodies: dict[int, bytes]) -> tuple[list[int], JournalPaused | None]:
         done: list[int] = []
@@ -264,9 +288,10 @@ class FolderReader:
     def _accept(self, mail: _Mail, raw: bytes) -> bool:
         """Hand one mail to the journal. False when this mail was put aside. Raises JournalPaused."""
         received = self._received(mail, raw)
+        digest = hashlib.sha256(raw).hexdigest()
         try:
-            if self._is_known(mail, received):
-                self._failures.setdefault(mail.uid, _Failure()).accepted = True
+            if self._is_known(mail, received, digest):
+                self._failures.setdefault(mail.uid, _Failure()).accepted = digest
                 return True
             journal_id = self._desk.accept(received)
         except MailgateError as error:
@@ -282,16 +307,15 @@ class FolderReader:
             self._log.exception("imap_accept_failed", uid=mail.uid)
             self._fail(mail.uid, f"a fault of ours while it was taken ({type(error).__name__})")
             return False
-        self._failures.setdefault(mail.uid, _Failure()).accepted = True
+        self._failures.setdefault(mail.uid, _Failure()).accepted = digest
         self._desk.health.counted(self._account.name, self._folder, taken=1)
         self._log.info("imap_accepted", uid=mail.uid, journal_id=journal_id, size=len(raw))
         return True
 
-    def _is_known(self, mail: _Mail, received: Received) -> bool:
+    def _is_known(self, mail: _Mail, received: Received, digest: str) -> bool:
         """Whether it is in the journal since before all UIDs changed: some servers change them with every login."""
         if mail.uid > self._cursor.renumbered:
             return False
-        digest = hashlib.sha256(received.raw).hexdigest()
         return self._desk.known(self._account.name, digest, received.received_at)
 
     def _received(self, mail: _Mail, raw: bytes) -> Received:
@@ -320,18 +344,55 @@ class FolderReader:
             raise JournalPaused(f"a mail that is too large cannot be noted: {error}") from error
         self._log.warning("imap_oversize", uid=mail.uid, size=mail.facts.size)
         self._desk.health.counted(self._account.name, self._folder, oversize=1)
+        self._recognise([mail])
         self._settle({mail.uid}, upto=mail.uid)
 
-    def _after(self, session: ImapSession, uids: list[int]) -> None:
-        after = self._account.after
-        if not uids or isinstance(after, Leave):
-            return
-        if session.select(self._folder, readonly=False).uidvalidity != self._cursor.uidvalidity:
+    def _is_recognised(self, mail: _Mail) -> bool:
+        """Whether it was dealt with under its earlier number."""
+        failure = self._failures.get(mail.uid)
+        digest = failure.accepted if failure is not None else ""
+        return mail.uid <= self._cursor.renumbered and self._recognised.has(mail.facts, digest)
+
+    def _recognise(self, mails: list[_Mail]) -> None:
+        """These are dealt with and stay: where numbers changed once they may change again."""
+        for mail in mails:
+            if mail.uid <= self._cursor.renumbered:
+                failure = self._failures.get(mail.uid)
+                self._recognised.add(mail.facts, failure.accepted if failure is not None else "")
+
+    def _after(self, session: ImapSession, mails: list[_Mail]) -> bool:
+        """Mark or move what the journal has. False when the folder that is open now has other numbers than the cursor.
+
+        The first times that means trouble: by the next connection the numbers have mostly come to rest.
+        """
+        if not mails or isinstance(self._account.after, Leave):
+            self._recognise(mails)
+            return True
+        if session.select(self._folder, readonly=False).uidvalidity == self._cursor.uidvalidity:
+            self._changes = 0
+            self._act(session, mails, [mail.uid for mail in mails])
+            return True
+        self._changes += 1
+        if self._changes < UNSTEADY_AFTER:
             raise ImapTrouble("all UIDs changed while mail was taken; nothing is marked or moved by the old ones")
-        if isinstance(after, Flag):
-            session.flag(uids, after.keyword)
-            return
-        self._move(session, uids, after)
+        self._log.warning("imap_unsteady", mails=len(mails))
+        try:
+            again = found_again(session, [(mail.facts, self._failures[mail.uid].accepted) for mail in mails])
+            self._act(session, mails, again)
+        except ImapRefused as error:  # they are safe; a restart tries again
+            self._log.warning("imap_unsteady_left", mails=len(mails), reason=str(error))
+            self._recognise(mails)
+        return False
+
+    def _act(self, session: ImapSession, mails: list[_Mail], uids: list[int]) -> None:
+        """uids: their numbers in the folder that is open now."""
+        after = self._account.after
+        if isinstance(after, Move) and uids:
+            self._move(session, uids, after)
+        elif isinstance(after, Flag):
+            if uids:
+                session.flag(uids, after.keyword)
+            self._recognise(mails)
 
     def _move(self, session: ImapSession, uids: list[int], after: Move) -> None:
         try:
@@ -346,7 +407,7 @@ class FolderReader:
 
     def _accepted(self, uid: int) -> bool:
         failure = self._failures.get(uid)
-        return failure is not None and failure.accepted
+        return failure is not None and bool(failure.accepted)
 
     def _suspect(self, uids: list[int], error: ImapTrouble | ImapRefused) -> None:
         """These were asked for together when it went wrong: each alone next time; one that was alone has failed.
@@ -378,6 +439,7 @@ class FolderReader:
 
     def _settle(self, done: set[int], upto: int) -> None:
         """Remember durably that `done` is done, and that every other UID up to `upto` is done or pending."""
+        self._settled += len(done)
         for uid in done:
             self._failures.pop(uid, None)
         self._pending -= done

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+#: A restore on the server changes all numbers, once or twice; a server that does it ever again is told of.
+_UNSTEADY_AFTER = 5
+
 
 class ImapState(StrEnum):
     """What an account's thread does with a folder just now."""
@@ -27,7 +30,8 @@ class ImapState(StrEnum):
 class FolderHealth:
     """One folder of one account. last_*_at: aware UTC. stuck: UIDs that failed at least three times, retried later.
 
-    failing_since: of the failures in a row, the first; None while all is well.
+    failing_since: of the failures in a row, the first; None while all is well. renumbered: how often all UIDs were
+    others than at the look before, since the start.
     """
 
     account: str
@@ -40,10 +44,16 @@ class FolderHealth:
     stuck: tuple[int, ...] = ()
     taken: int = 0
     oversize: int = 0
+    renumbered: int = 0
 
     @property
     def well(self) -> bool:
         return self.failing_since is None and not self.stuck
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether the server's numbers do not last: more work, and mails are marked or moved by their bytes."""
+        return self.renumbered >= _UNSTEADY_AFTER
 
 
 class ImapHealth:
@@ -78,11 +88,13 @@ class ImapHealth:
         """These mails could not be taken, three times or more."""
         self._change(account, folder, stuck=uids)
 
-    def counted(self, account: str, folder: str, taken: int = 0, oversize: int = 0) -> None:
-        """So many more mails were taken, or were larger than allowed."""
+    def counted(self, account: str, folder: str, taken: int = 0, oversize: int = 0, renumbered: int = 0) -> None:
+        """So many more mails were taken, or were larger than allowed, or so often more all UIDs changed."""
         with self._lock:
             old = self._at(account, folder)
-            self._folders[account, folder] = replace(old, taken=old.taken + taken, oversize=old.oversize + oversize)
+            self._folders[account, folder] = replace(
+                old, taken=old.taken + taken, oversize=old.oversize + oversize, renumbered=old.renumbered + renumbered
+            )
 
     def _change(self, account: str, folder: str, **what: object) -> None:
         with self._lock:

@@ -71,6 +71,7 @@ class ImapSession:
         self, account: ImapAccount, monotonic: Callable[[], float], stopping: Callable[[], bool] = lambda: False
     ) -> None:
         self._account = account
+        self.opened = ""  # the folder that is open, under its name in the settings
         self._monotonic = monotonic
         self._stopping = stopping
         self._secrets = {account.password} - {""}
@@ -154,6 +155,7 @@ class ImapSession:
 
     def select(self, folder: str, readonly: bool) -> Selected:
         """Open a folder. Raises ImapRefused when there is none, or when it has no UIDVALIDITY to count by."""
+        self.opened = ""
         with self._speaking(f"opening the folder {folder}"):
             said = self._client.select_folder(self._name(folder), readonly=readonly)
             self._wire.untagged_responses.pop("EXISTS", None)
@@ -161,6 +163,7 @@ class ImapSession:
             keywords = frozenset(_ascii(k).lower() for k in said.get(b"PERMANENTFLAGS", ()))
         if not 0 < uidvalidity <= _MAX_UID:
             raise ImapRefused(f"the folder {folder} has no UIDVALIDITY, so its mails cannot be told apart")
+        self.opened = folder
         return Selected(uidvalidity, int(uidnext) if uidnext else None, keywords)
 
     # Mails --------------------------------------------------------------------------------------------------------

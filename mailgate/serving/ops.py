@@ -99,6 +99,11 @@ def find_warnings(watched: Watched) -> list[str]:
             for f in watched.imap.snapshot()
             if f.stuck
         ]
+        warnings += [
+            f"mailbox {f.account}, folder {f.folder}: the server gives all mails new numbers again and again"
+            for f in watched.imap.snapshot()
+            if f.unsteady
+        ]
     try:
         with watched.house.database.read() as connection:
             if is_overdue(watched.house, connection):
@@ -161,6 +166,7 @@ def _measure_mailboxes(watched: Watched, now: datetime) -> None:
         metrics.imap_taken.labels(*labels).set(folder.taken)
         metrics.imap_stuck.labels(*labels).set(len(folder.stuck))
         metrics.imap_oversize.labels(*labels).set(folder.oversize)
+        metrics.imap_renumbered.labels(*labels).set(folder.renumbered)
         if folder.last_success_at is not None:
             metrics.imap_success.labels(*labels).set(folder.last_success_at.timestamp())
     for name, tokens in watched.tokens.items():

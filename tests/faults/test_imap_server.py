@@ -188,6 +188,73 @@ def test_a_server_that_renumbers_at_every_look(server: IllImap, house: House, af
     assert Counter(house.raws()) == Counter(mail(f"m{n}") for n in range(6))
 
 
+class _Unsteady:
+    """A server that says another UIDVALIDITY whenever a folder is opened. renumbers: it means it, all UIDs change."""
+
+    def __init__(self, server: IllImap, renumbers: bool) -> None:
+        self._server, self._renumbers = server, renumbers
+        self.fetched: Counter[bytes] = Counter()
+        server.moods |= {"SELECT": self._anew, "EXAMINE": self._anew, "UID FETCH": self._counted}  # type: ignore[dict-item]
+
+    def _anew(self, c: IllConnection, tag: str, args: str) -> bool:
+        folder = self._server.folders[args.strip('"')]
+        if self._renumbers:
+            folder.renumber(folder.uidvalidity + 1, first=1 + folder.uidvalidity % 7)
+        else:
+            folder.uidvalidity += 1
+        return False
+
+    def _counted(self, c: IllConnection, tag: str, args: str) -> bool:
+        if "BODY.PEEK" in args:
+            self.fetched.update(c.at().mails[uid].raw for uid in c._uids(args.partition(" ")[0]))
+        return False
+
+
+_LATER = [
+    pytest.param(after, renumbers, since, marks=pytest.mark.long)
+    for after in (Leave(), Flag("mailgate"), Move("Lidos"))
+    for renumbers in (False, True)
+    for since in ("now", "all")
+]
+
+
+@pytest.mark.parametrize(
+    ("after", "renumbers", "since"),
+    [(Leave(), True, "now"), (Flag("mailgate"), False, "all"), (Move("Lidos"), True, "now"), *_LATER],
+)
+def test_a_server_whose_numbers_never_last(
+    server: IllImap, house: House, after: After, renumbers: bool, since: str
+) -> None:
+    """Every mail is taken once and marked or moved, checked by its bytes; nothing is fetched again at each look."""
+    house.asked = True
+    unsteady = _Unsteady(server, renumbers)
+    raws = [mail(f"m{n}") for n in range(60)]
+    poll = timedelta(milliseconds=5)
+    with house.running(account(server, after, poll=poll, since=since)):
+        house.wait_well()
+        with server.lock:
+            for number, raw in enumerate(raws[:-1]):  # many of one size and second: only their bytes differ
+                server.inbox.add(raw, NOW + timedelta(seconds=number // 40))
+        wait_until(lambda: set(raws[:-1]) <= set(house.raws()), what="all mails")
+        if not isinstance(after, Leave):
+            wait_until(lambda: all(is_done(server, after, raw) for raw in raws[:-1]), what="all marked")
+        quiet = server.seen["UID SEARCH"]
+        wait_until(lambda: server.seen["UID SEARCH"] > quiet + 6, what="a few more looks")
+        before = sum(unsteady.fetched.values())
+        quiet = server.seen["UID SEARCH"]
+        wait_until(lambda: server.seen["UID SEARCH"] > quiet + 10, what="many more looks")
+        assert sum(unsteady.fetched.values()) == before, "mail that is known is fetched at every look"
+        server.deliver(raws[-1], NOW)
+        wait_until(lambda: raws[-1] in house.raws(), what="a new mail")
+        if not isinstance(after, Leave):
+            wait_until(lambda: is_done(server, after, raws[-1]), what="the new one marked")
+        assert house.folder_health().unsteady
+        assert house.folder_health().well
+    assert Counter(house.raws()) == Counter(raws)
+    if isinstance(after, Move):
+        assert Counter(m.raw for m in server.folders["Lidos"].mails.values()) == Counter(raws)
+
+
 def test_a_server_whose_clock_is_behind_and_all_uids_change(server: IllImap, house: House) -> None:
     """What came after the first start is older than it by the server's clock, and not taken yet when all change."""
     server.inbox.add(mail("old"), NOW - timedelta(hours=3))

@@ -73,6 +73,10 @@ def test_a_mail_that_rots_in_junk_is_found(shell: Shell) -> None:
         shell.take_in(rotten)
         assert (shell("audit").code, shell("audit", "--since", "2d").code) == (0, 0)
         assert not [line for line in server.commands if "STORE" in line or "MOVE" in line or "SELECT" in line]
+        assert not any(f["renumbered"] for f in folders)
+        server.inbox.renumber(2000, first=40)
+        assert [f["folder"] for f in shell("audit", "--json").values if f.get("renumbered")] == ["INBOX"]
+        assert "folder INBOX: all mails have new numbers" in shell("audit").out
     assert shell("audit").code == 69
 
 
