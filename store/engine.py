@@ -29,6 +29,9 @@ from store.errors import StoreBusy, StoreUnavailable
 LOCK_WAIT_SECONDS = 5.0
 #: How long a writer stands back for another that has waited longer; a waiter that was frozen costs no more than this.
 _COURTESY_SECONDS = 1.0
+#: Pages that a connection to SQLite keeps, KiB: what the program may hold of them in all is this times its readers.
+_WRITER_CACHE_KIB = 32_768
+_READER_CACHE_KIB = 16_384
 
 
 def _dumps(value: Any) -> str:
@@ -259,6 +262,7 @@ def _sqlite_engine(url: str, *, writer: bool) -> Engine:
         poolclass=QueuePool,
         pool_size=1 if writer else 8,
         max_overflow=0 if writer else 16,
+        pool_use_lifo=True,  # few readers with warm pages, not all of them in turn, each with the same pages
         json_serializer=_dumps,
         hide_parameters=True,  # what a row holds must not get into a log with an exception
         connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS, "isolation_level": None},
@@ -270,7 +274,7 @@ def _sqlite_engine(url: str, *, writer: bool) -> Engine:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA cache_size=-32768")
+        cursor.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB if writer else _READER_CACHE_KIB}")
         cursor.execute("PRAGMA temp_store=MEMORY")
         if writer:
             cursor.execute("PRAGMA wal_autocheckpoint=2000")

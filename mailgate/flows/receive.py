@@ -41,7 +41,7 @@ BATCH_BYTES = 32 * 1024 * 1024
 LEASE = timedelta(minutes=2)
 #: When a mail is read again whose files could not be stored, or whose bytes could not be fetched.
 _AWAY = timedelta(seconds=10)
-_BACKOFF, _BACKOFF_MOST = (timedelta(seconds=2), timedelta(seconds=20)), timedelta(minutes=10)
+_BACKOFF, LONGEST_PAUSE = (timedelta(seconds=2), timedelta(seconds=20)), timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +255,4 @@ def pause(attempts: int) -> timedelta:
     """How long a mail of ours that failed waits for its next try. attempts: failed tries so far, >= 1."""
     if attempts <= len(_BACKOFF):
         return _BACKOFF[attempts - 1]
-    return min(_BACKOFF[-1] * (1 << min(attempts - len(_BACKOFF), 10)), _BACKOFF_MOST)
+    return min(_BACKOFF[-1] * (1 << min(attempts - len(_BACKOFF), 10)), LONGEST_PAUSE)

@@ -21,7 +21,7 @@ from mailgate.app import House, ToolMaker, open_hooks, open_house, open_provider
 from mailgate.authn.oauth import TokenSource
 from mailgate.clock import utc_now
 from mailgate.errors import MailgateError, SmtpReply, Unavailable, UsageError
-from mailgate.flows import braking, duedates, hooks, knowledge, tidying, timers
+from mailgate.flows import braking, duedates, hooks, knowledge, setback, tidying, timers
 from mailgate.flows.digests import Digests
 from mailgate.flows.lateness import LateMails
 from mailgate.flows.reviewing import Reviews
@@ -342,6 +342,7 @@ class Node:
             ("knowledge", "scheduler", every.knowledge, self._sweep_knowledge),
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("limits", "scheduler", every.leases, self._sweep_limits),
+            ("clock", "scheduler", every.leases, self._sweep_setback),
             ("audit", "scheduler", every.leases, self._audit.sweep),
             ("retention", "scheduler", every.retention, self._upkeep.sweep),
             ("sessions", "scheduler", every.retention, lambda: tidying.sweep(self._house.site)),
@@ -378,6 +379,10 @@ class Node:
     def _sweep_limits(self) -> None:
         if braking.sweep(self._house.site):
             self._nudge_deliver()
+
+    def _sweep_setback(self) -> None:
+        if setback.sweep(self._house.site):
+            self._nudge_all()
 
     def _sweep_webhooks(self) -> None:
         if self._settings.webhooks:

@@ -29,6 +29,7 @@ WANTED = (
     ("chromium", "the portal in a browser", ("chromium",)),
     ("swaks", "mail from a terminal", ("swaks",)),
     ("systemd", "the unit's switches, read and judged", ("systemd-analyze",)),
+    ("libfaketime", "a clock that is set forth and back", ("/usr/lib/*/faketime/libfaketime.so.1",)),
     ("strace", "system calls: their order, and what happens when they fail", ("strace",)),
 )
 
