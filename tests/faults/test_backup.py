@@ -27,7 +27,8 @@ def elsewhere(request: pytest.FixtureRequest) -> Iterator[Callable[[Gateway], Ga
             if other.settings["database"] != "sqlite":
                 fresh: Callable[[], str] = request.getfixturevalue("fresh_database")
                 other.write_settings({"database": fresh()})
-            other.write_settings({"blobs": str(home / "data" / "blobs")})
+            # Customers know one address of the portal, wherever it is put back: it stands in mails.
+            other.write_settings({"blobs": str(home / "data" / "blobs"), "base_url": one.settings["base_url"]})
             return other
 
         yield create

@@ -80,4 +80,8 @@ def test_the_clock_is_set_forth_and_back_under_load(
         if told["N5"]:  # made before it ran: those left by another road
             continue
         again += check_relayed(relayed, ticket)
-    say(capsys, "clock jumps", {"jumps": len(_JUMPS), "mails": len(load.accepted), "closed by time": _TICKETS, "relayed again": again})
+    say(
+        capsys,
+        "clock jumps",
+        {"jumps": len(_JUMPS), "mails": len(load.accepted), "closed by time": _TICKETS, "relayed again": again},
+    )
