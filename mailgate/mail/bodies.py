@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 from mailgate.mail import answer, binhex, containers
 from mailgate.mail import attachments as files
 from mailgate.mail.content import text_of, uu_files
-from mailgate.mail.html import linkify, sanitise, too_complex
+from mailgate.mail.html import MOST_TAGS, linkify, sanitise, too_complex
 from mailgate.mail.htmltext import marked_text, to_text, without_marks
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.message import Attachment, Mark
@@ -198,11 +198,12 @@ def _alternative(part: Part, found: _Found) -> list[_Piece]:
 
 def _joined_text(pieces: list[_Piece], limits: MailLimits) -> str:
     """The text of all pieces; what comes from HTML keeps its `QUOTE_MARK` lines for `answer.split`."""
-    shown = []
+    shown, tags = [], 0
     for piece in pieces:
         text = piece.plain
         if (text is None or not text.strip()) and piece.html is not None:
-            text = marked_text(piece.html, limits)
+            tags += piece.html.count("<")
+            text = marked_text(piece.html, limits, as_tree=tags <= MOST_TAGS)
         if text:
             shown.append(text.strip("\n"))
     return "\n\n".join(shown).strip()

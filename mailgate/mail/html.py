@@ -86,6 +86,8 @@ _NEGATIVE = re.compile(
 _LOOKED_AT = (b"<img", b"url", b"image", b"expression", b"\\", b"/*")
 _MOST_STYLE = 4_000
 _MOST_ELEMENTS = 60_000
+#: What may open or close these, in all pages of one mail together.
+MOST_TAGS = 2 * _MOST_ELEMENTS
 _MOST_ATTRIBUTES = 400_000
 #: Both builders compare each attribute of a tag with those before it (100,000 in one: 70 s), nh3 each `&` in a text.
 _MOST_OF_ONE_TAG = 200
@@ -101,7 +103,7 @@ ImageOf = Callable[[str], str | None]
 @lru_cache(maxsize=2)
 def too_complex(html: str, limits: MailLimits) -> str:
     """Why this HTML must not reach a tree builder, in words; "" when it may."""
-    if html.count("=") > _MOST_ATTRIBUTES or html.count("<") > 2 * _MOST_ELEMENTS:
+    if html.count("=") > _MOST_ATTRIBUTES or html.count("<") > MOST_TAGS:
         return "html too large: shown as text"
     if html.count("&") > _MOST_AMPERSANDS or _has_crowded_tag(html):
         return "html too large: shown as text"

@@ -47,9 +47,12 @@ def to_text(html: str, limits: MailLimits | None = None) -> str:
     return _tidy(_render(html, limits or MailLimits(), marks=False).replace(INDENT_MARK, " "))
 
 
-def marked_text(html: str, limits: MailLimits) -> str:
-    """The same with lines (`QUOTE_MARK`, `SIGN_MARK`) wherever the markup says that a quote or a signature begins."""
-    return _tidy(_render(html, limits, marks=True))
+def marked_text(html: str, limits: MailLimits, as_tree: bool = True) -> str:
+    """The same with lines (`QUOTE_MARK`, `SIGN_MARK`) wherever the markup says that a quote or a signature begins.
+
+    as_tree: False takes the tags out without looking at them, as is done with what is too complex.
+    """
+    return _tidy(_render(html, limits, marks=True, as_tree=as_tree))
 
 
 def without_marks(text: str) -> str:
@@ -65,9 +68,9 @@ def may_quote(html: str) -> bool:
     return _SIGNS.search(html.encode("utf-8", "replace")) is not None
 
 
-def _render(html: str, limits: MailLimits, marks: bool) -> str:
+def _render(html: str, limits: MailLimits, marks: bool, as_tree: bool = True) -> str:
     html = html[: limits.html_in_bytes]
-    if too_complex(html, limits):
+    if not as_tree or too_complex(html, limits):
         return stdlib_html.unescape(_TAG.sub(" ", html))[: limits.text_bytes]
     tree = LexborHTMLParser(html)
     low = lower(html)

@@ -59,8 +59,12 @@ def _walk(tree: Any) -> Iterator[int]:
             yield from _walk(value)
 
 
-def slow_inputs(pattern: re.Pattern[Any], size: int, seconds: float) -> Iterator[tuple[str, float]]:
+def slow_inputs(
+    pattern: re.Pattern[Any], size: int, seconds: float, anchored: bool = False
+) -> Iterator[tuple[str, float]]:
     """What a search of `size` characters takes longer than `seconds` of processor time for: (what is repeated, time).
+
+    anchored: instead of a search, a match at the beginning.
 
     Repeated is each character, and each pair of those that come first; in front of them stands what the pattern may
     begin with, for many are slow only after a beginning.
@@ -70,15 +74,18 @@ def slow_inputs(pattern: re.Pattern[Any], size: int, seconds: float) -> Iterator
     lead = "".join(known[4:])
     for pump in sorted(pumps):
         for text in (pump * (size // len(pump)), lead + pump * (size // len(pump)) + "!"):
-            took = _time(pattern, text)
-            if took > seconds and min(took, _time(pattern, text)) > seconds:
+            took = _time(pattern, text, anchored)
+            if took > seconds and min(took, _time(pattern, text, anchored)) > seconds:
                 yield pump, took
                 break
 
 
-def _time(pattern: re.Pattern[Any], text: str) -> float:
+def _time(pattern: re.Pattern[Any], text: str, anchored: bool) -> float:
     data = text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")
     begin = time.process_time()
-    for _ in pattern.finditer(data):  # type: ignore[arg-type]
-        pass
+    if anchored:
+        pattern.match(data)  # type: ignore[arg-type]
+    else:
+        for _ in pattern.finditer(data):  # type: ignore[arg-type]
+            pass
     return time.process_time() - begin

@@ -154,3 +154,13 @@ def test_a_part_has_few_header_fields() -> None:
     part = b"--b\r\n" + b"X-A: b\r\n" * 500 + b"Content-Type: text/plain\r\n\r\noi\r\n"
     raw = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 3 + b"--b--\r\n"
     assert "too many header fields" in read_mail(raw, MailLimits()).message.defects
+
+
+def test_many_pages_count_together() -> None:
+    """A hundred pages cost what one of their size may cost: beyond it their text is shown without a look at the tags."""
+    page = "<p>a</p>\r\n" * 20_000
+    parts = "".join(f"--x\r\nContent-Type: text/html\r\n\r\n{page}<p>fim {n}\r\n" for n in range(6))
+    raw = f"From: a@x.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x--\r\n"
+    text = read_mail(raw.encode(), MailLimits()).message.text
+    assert [f"fim {n}" in text for n in range(6)] == [True] * 6
+    assert "<p>" not in text
