@@ -157,7 +157,7 @@ def test_a_part_has_few_header_fields() -> None:
 
 
 def test_many_pages_count_together() -> None:
-    """A hundred pages cost what one of their size may cost: beyond it their text is shown without a look at the tags."""
+    """A hundred pages cost what one of their size may: beyond it their text is shown without a look at the tags."""
     page = "<p>a</p>\r\n" * 20_000
     parts = "".join(f"--x\r\nContent-Type: text/html\r\n\r\n{page}<p>fim {n}\r\n" for n in range(6))
     raw = f"From: a@x.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n{parts}--x--\r\n"
