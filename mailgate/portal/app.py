@@ -106,6 +106,7 @@ def make_app(
             Exception: _fault,
         },
     )
+    app.router.redirect_slashes = False  # the shield takes them off
     app.state.desk = Desk(
         site=site,
         translations=translations,

@@ -109,14 +109,18 @@ class Shield:
     def _inner(self, scope: Scope) -> Scope:
         """The scope without the path of base_url (`https://x.test/suporte`), where a proxy left it in.
 
-        A NUL is written as what cannot be read: PostgreSQL takes no text with one, and nothing of ours is named so.
+        A NUL is written as what cannot be read: PostgreSQL takes no text with one, and nothing of ours is named so. One
+        slash at the end is taken off: some mail clients add it, and the router's own redirect would name the scheme
+        and host that the proxy spoke to us, with the token of the path.
         """
         path: str = scope["path"].replace("\0", "\ufffd")
         query: bytes = (scope.get("query_string") or b"").replace(b"\0", b"").replace(b"%00", b"%EF%BF%BD")
-        scope = {**scope, "path": path, "query_string": query}
+        scope = {**scope, "query_string": query}
         if self._root and (path == self._root or path.startswith(f"{self._root}/")):
-            return {**scope, "path": path[len(self._root) :] or "/"}
-        return scope
+            path = path[len(self._root) :] or "/"
+        if path.endswith("/") and not path.endswith("//"):
+            path = path[:-1] or "/"
+        return {**scope, "path": path}
 
 
 def security_headers(base_url: str) -> dict[str, str]:

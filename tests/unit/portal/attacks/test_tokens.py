@@ -138,6 +138,18 @@ def test_cookies_under_https(make_portal: Callable[..., Portal]) -> None:
     assert answer.headers["strict-transport-security"]
 
 
+def test_a_slash_too_many_sends_nobody_to_an_address_in_the_clear(make_portal: Callable[..., Portal]) -> None:
+    """Behind a proxy that ends TLS, below a path: the token must not be named in an `http:` address (T3, T7)."""
+    portal = make_portal(base_url="https://suporte.example.test/ajuda")
+    with portal.visit(Host="suporte.example.test") as browser:
+        plain = browser.get("/ajuda/login")
+        answer = browser.get("/ajuda/login/")
+        assert (answer.status_code, answer.headers.get("location")) == (plain.status_code, None)
+        for path in ("/ajuda/t/abc/", "/ajuda/reset/abc/", "/t/abc%2f", "/ajuda//", "/tickets/SUP-1//"):
+            answer = browser.get(path)
+            assert (answer.status_code, answer.headers.get("location")) == (404, None), path
+
+
 def test_a_new_password_makes_older_links_useless(town: Town) -> None:
     """Links that sign in, and invitations, which set a password themselves (T12)."""
     tokens = one_use_tokens(town)
