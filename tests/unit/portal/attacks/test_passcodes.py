@@ -56,3 +56,15 @@ def test_ones_own_words_are_ones_own(portal: Portal) -> None:
     """Who writes of codes himself reads what he wrote."""
     portal.house.receive(plain_mail(ANA, SUPPORT, "Código", "O código de verificação 482913 não funciona."))
     assert "482913" in portal.opened("SUP-1").get("/tickets/SUP-1").text
+
+
+def test_what_an_address_that_nobody_reads_sends_need_not_speak_of_codes(tricked: Portal) -> None:
+    """ "Sign in", and a button."""
+    house = tricked.house
+    address = json.loads(house.outbox("N1")[0].body)["reply_to"]
+    html = f"<p>Chatty</p><a href='https://chatty.test/in/{_SECRET}'>Sign in</a>"
+    house.receive(plain_mail(_SERVICE, address, "Chatty", "Chatty\n\nSign in", html=html), (address,))
+    browser = tricked.signed_in()
+    for one in _comments(tricked):
+        for way in ("", f"/comments/{one}", f"/comments/{one}/original"):
+            assert _SECRET not in browser.get(f"/tickets/SUP-1{way}").text, way
