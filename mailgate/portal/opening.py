@@ -262,6 +262,8 @@ def _open(page: Page, draft: Draft, checked: Checked, found: list[Attachment], n
             done = opening.open_as_guest(desk.site, draft.address, draft.name, wanted, kept)
     except NotAllowed as refusal:
         desk.sent.give_back(once)
+        if visitor is None:  # what is refused tells of an address as well: whoever asks for many is stopped as soon
+            desk.guests.count(asker(page.request), desk.site.clock())
         error = "own" if isinstance(refusal, OwnAddress) else "many" if isinstance(refusal, TooMany) else "refused"
         with desk.site.writer.database.read() as connection:
             status = 429 if error == "many" else 409

@@ -356,6 +356,18 @@ def test_caps_per_peer_and_per_address(make_portal: Callable[..., Portal]) -> No
     assert browser.post("/new", data=form).status_code == 303
 
 
+def test_whose_addresses_are_refused_is_asked_no_more_often_than_tickets_are_opened(
+    make_portal: Callable[..., Portal],
+) -> None:
+    """An agent's address is refused, a stranger's is not: a guest could ask for every address of a company (T16)."""
+    portal = make_portal(PortalLimits(guest_tickets=(Rate(3, timedelta(hours=1)),)))
+    codes = []
+    for _ in range(4):
+        browser, form = guest(portal, address=BRUNO[1])
+        codes.append(browser.post("/new", data=form).status_code)
+    assert codes == [409, 409, 409, 429]
+
+
 @pytest.mark.parametrize("guests", ["held", "rejected"])
 def test_where_guests_are_not_taken_one_signs_in(make_portal: Callable[..., Portal], guests: str) -> None:
     portal = make_portal(guests=guests)
