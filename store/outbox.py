@@ -35,6 +35,20 @@ _TOLD_OF = Query(
     )
     .group_by(OUTBOX.c.recipient)
 )
+#: An address as it is compared where many spellings may be one person's mailbox.
+_SPELT = func.replace(func.lower(OUTBOX.c.recipient), ".", "")
+_SENT_TO_MAILBOX = Query(
+    select(OUTBOX.c.created_at).where(
+        OUTBOX.c.notice.in_(bindparam("notices", expanding=True)),
+        OUTBOX.c.created_at > bindparam("since"),
+        OUTBOX.c.channel == "mail",
+        or_(
+            OUTBOX.c.recipient == bindparam("recipient"),
+            bindparam("mailbox") == _SPELT,
+            _SPELT.like(bindparam("detailed"), escape="\\"),
+        ),
+    )
+)
 _COUNT_SENT = Query(_SENT)
 _COUNT_SENT_TO = Query(_SENT.where(OUTBOX.c.recipient == bindparam("recipient")))
 
@@ -188,6 +202,26 @@ def change_waiting(connection: Connection, row_id: int, body: str) -> bool:
     c = OUTBOX.c
     ours = and_(c.id == row_id, c.state == OutboxState.WAITING, c.lease_owner.is_(None))
     return connection.execute(update(OUTBOX).where(ours).values(body=body)).rowcount == 1
+
+
+def sent_to_mailbox(connection: Connection, notices: Sequence[str], since: datetime, recipient: str) -> list[datetime]:
+    """When these notices were written since then, to an address or to one that may be another spelling of it.
+
+    Letters of either size, dots and what follows a plus make no other mailbox at most providers. For bounds only:
+    nobody is taken for somebody else. Reads all notices of the kind since then: they have a bound of their own.
+    """
+    local, _, domain = recipient.lower().replace(".", "").rpartition("@")
+    base = local.partition("+")[0] or local
+    spelt = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in base)
+    found = _SENT_TO_MAILBOX.all(
+        connection,
+        notices=list(notices),
+        since=since,
+        recipient=recipient,
+        mailbox=f"{base}@{domain}",
+        detailed=f"{spelt}+%@{domain}",
+    )
+    return [row[0] for row in found]
 
 
 def acknowledged(connection: Connection, recipient: str, since: datetime) -> set[int]:

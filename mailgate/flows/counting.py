@@ -17,11 +17,12 @@ from store.vocabulary import Notice, Outcome
 
 
 def of_author(
-    connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail, written_to: str
-) -> Counters:
+    connection: Connection, site: Site, address: str, ticket_id: int | None, mail: ClaimedMail, written_to: str,
+    unproven: bool,
+) -> Counters:  # fmt: skip
     """Only what a limit that is on will look at. ticket_id: the one that is commented on, None for a new one.
 
-    written_to: the address that an acknowledgement goes to; the author may have another one.
+    written_to: the address that an acknowledgement goes to; the author may have another one. unproven: the author.
     """
     policy, now = site.policy, mail.received_at
 
@@ -38,7 +39,9 @@ def of_author(
         tickets=counted(
             policy.tickets, lambda since: journal.count_by_author(connection, address, since, Outcome.OPENED)
         ),
-        acks=counted(policy.acks, lambda since: outbox.count_sent(connection, acks, since, written_to)),
+        acks=acks_to(connection, policy.acks, now, written_to)
+        if unproven
+        else counted(policy.acks, lambda since: outbox.count_sent(connection, acks, since, written_to)),
         verified_acks=counted(
             policy.verified_acks, lambda since: outbox.count_sent(connection, acks, since, written_to)
         ),
@@ -52,8 +55,17 @@ def with_reply_to(
     """With what went to the address in Reply-To, where a rule may take it for the requester's: the caps hold for it."""
     if len(reply_to) != 1 or not site.book().rules.takes_reply_to():
         return counters
-    sent = tuple(
-        outbox.count_sent(connection, [Notice.N1], mail.received_at - timedelta(seconds=b.seconds), reply_to[0].address)
-        for b in site.policy.acks
-    )
+    sent = acks_to(connection, site.policy.acks, mail.received_at, reply_to[0].address)
     return replace(counters, reply_acks=sent)
+
+
+def acks_to(connection: Connection, bounds: tuple[Bound, ...], now: datetime, address: str) -> tuple[int, ...]:
+    """How many acknowledgements went to an address within each bound, however it was spelt.
+
+    Whoever bombs a mailbox by forged mails writes its address in another way each time.
+    """
+    if not bounds:
+        return ()
+    since = [now - timedelta(seconds=bound.seconds) for bound in bounds]
+    sent = outbox.sent_to_mailbox(connection, [Notice.N1], min(since), address)
+    return tuple(sum(at > one for at in sent) for one in since)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from mailgate.decide.facts import ActionFacts, Bound, BranchFacts, Counters, Facts
+from mailgate.flows.counting import acks_to
 from mailgate.flows.site import Site
 from store import outbox, people, tickets
 from store.vocabulary import Notice
@@ -31,7 +32,7 @@ def filing_facts(connection: Connection, site: Site, facts: Facts, action: Actio
 
     counters = Counters(
         tickets=tuple(sum(1 for one in opened if one.created_at >= since(b)) for b in policy.tickets),
-        acks=tuple(acked(b, action.address) for b in policy.acks),
+        acks=acks_to(connection, policy.acks, facts.now, action.address),
         verified_acks=tuple(acked(b, action.address) for b in policy.verified_acks),
         total_acks=tuple(acked(b) for b in policy.total_acks),
     )

@@ -137,9 +137,10 @@ def mail_facts(connection: Connection, site: Site, mail: ClaimedMail, reading: R
     # Which ticket it is decides what is counted: a key in the subject must not turn the caps of a new ticket off.
     thread = choose(known, who(known), site.book().scopes)
     ticket_id = thread.ticket_id if thread.kind == "existing" else None
-    to, problem = answers_to(known, facts, who(known))
+    found_author = who(known)
+    to, problem = answers_to(known, facts, found_author)
     written_to = to if to and not problem else sender.address if sender else address
-    counters = counting.of_author(connection, site, address, ticket_id, mail, written_to)
+    counters = counting.of_author(connection, site, address, ticket_id, mail, written_to, not found_author.verified)
     if ticket_id is None and agent is None and reading.screening.may_answer and not brings(facts):
         words = message.subject, message.reply
         counters = replace(counters, repeats=repeated(connection, site, address, *words, mail, counters.tickets))

@@ -48,6 +48,17 @@ def test_somebody_elses_address_gets_five_acknowledgements_an_hour_and_ten_a_day
     assert story.events("SUP-2").count("not_told") == 1
 
 
+def test_a_mailbox_is_one_however_its_address_is_written(make_story: Callable[..., Story]) -> None:
+    """Somebody who forges `vitima@`, `Vitima@`, `vitima+1@` and so on bombs one and the same person (R9)."""
+    story = make_story(limits=NO_BRAKES)
+    for local in ("vitima", "Vitima", "VITIMA", "vitima+a", "vitima+b", "Vi.ti.ma", "vitima+c.d"):
+        story.receive(plain_mail(("V", f"{local}@alvo.test"), SUPPORT, local, local, verified=False))
+    assert len(story.outbox("N1")) == 1
+    for local in ("vitim_", "vitim%", "vitimas", "uma+vitima"):
+        story.receive(plain_mail(("V", f"{local}@alvo.test"), SUPPORT, local, local, verified=False))
+    assert len(story.outbox("N1")) == 5, "these are others"
+
+
 @pytest.mark.parametrize("language", ["pt-BR", "en", "es"])
 def test_an_acknowledgement_to_a_stranger_says_nothing_of_his_mail(
     make_story: Callable[..., Story], language: str
