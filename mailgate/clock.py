@@ -22,6 +22,7 @@ _UNIT = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+_LONGEST = timedelta(days=36_500)
 
 
 def utc_now() -> datetime:
@@ -32,7 +33,8 @@ def utc_now() -> datetime:
 def parse_duration(text: str) -> timedelta:
     """`2s`, `5m`, `48h`, `7d`, `1d12h` as a timedelta; a sign in front is allowed.
 
-    Raises ValueError with a sentence on anything else; business days (`5bd`) are not a timedelta and raise too.
+    Raises ValueError with a sentence on anything else, and beyond a hundred years; business days (`5bd`) are not a
+    timedelta and raise too.
     """
     body = text.strip().lower()
     sign = -1 if body.startswith("-") else 1
@@ -44,7 +46,12 @@ def parse_duration(text: str) -> timedelta:
     for number, unit in parts:
         if unit == "bd":
             raise ValueError(f"{text!r} counts business days, which only due dates and timers can do")
-        total += int(number) * _UNIT[unit]
+        try:
+            total += int(number) * _UNIT[unit]
+        except OverflowError:
+            total = timedelta.max
+        if total > _LONGEST:  # an instant so far away is no date any more
+            raise ValueError(f"{text[:40]!r} is longer than a hundred years")
     return sign * total
 
 

@@ -75,6 +75,7 @@ def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{value!r} is not a base address; write it like https://suporte.example.com")
+    _ = parts.port  # ValueError for one that there is not
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("http is only for this machine itself (127.0.0.1); write https://...")
     return value.rstrip("/")
