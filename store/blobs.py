@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from store import folders
 
@@ -23,7 +23,7 @@ _PART = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A blob that is there, to be read once, part by part."""
+    """A blob that is there, to be read once, part by part. size_bytes: of the whole, also where it is a slice."""
 
     size_bytes: int
     parts: Iterator[bytes]
@@ -48,8 +48,14 @@ class Blobs(Protocol):
     def start(self, sha256: str, count: int) -> bytes:
         """The first bytes, `count` at most."""
 
-    def open(self, sha256: str) -> Opened:
-        """The bytes in parts; that the blob is there is known when this returns."""
+    def size(self, sha256: str) -> int:
+        """How many bytes it has."""
+
+    def open(self, sha256: str, start: int = 0, end: int | None = None) -> Opened:
+        """The bytes in parts; that the blob is there is known when this returns.
+
+        start, end: only those of them, as of a slice; 0 <= start < end <= its size. end None: all of them.
+        """
 
     def exists(self, sha256: str) -> bool:
         """Whether there is such a blob."""
@@ -116,10 +122,15 @@ class BlobFolder:
         with self._path(sha256).open("rb") as file:
             return file.read(count)
 
-    def open(self, sha256: str) -> Opened:
-        """The bytes in parts of 1 MiB."""
+    def size(self, sha256: str) -> int:
+        """How many bytes it has. Raises FileNotFoundError."""
+        return self._path(sha256).stat().st_size
+
+    def open(self, sha256: str, start: int = 0, end: int | None = None) -> Opened:
+        """The bytes, or a slice of them, in parts of 1 MiB. Raises FileNotFoundError."""
         file = self._path(sha256).open("rb")
-        return Opened(os.fstat(file.fileno()).st_size, iter(lambda: file.read(_PART), b""))
+        size = os.fstat(file.fileno()).st_size
+        return Opened(size, _parts(file, start, size if end is None else end))
 
     def exists(self, sha256: str) -> bool:
         """Whether there is such a blob."""
@@ -166,6 +177,14 @@ class BlobFolder:
         folders.make(self.root)
         folders.make(folder)
         self._known.add(folder.name)
+
+
+def _parts(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while start < end and (part := file.read(min(_PART, end - start))):
+            start += len(part)
+            yield part
 
 
 def _touched(path: Path) -> bool:

@@ -94,10 +94,19 @@ class BlobBucket:
         except _NothingThere:
             return b""
 
-    def open(self, sha256: str) -> Opened:
-        """The bytes in parts of 1 MiB or more, each asked for when the last one is used. Raises as `get`."""
+    def size(self, sha256: str) -> int:
+        """How many bytes it has. Raises as `get`."""
+        with self._asking("head") as obstore:
+            return int(obstore.head(self._store, self._key(sha256))["size"])
+
+    def open(self, sha256: str, start: int = 0, end: int | None = None) -> Opened:
+        """The bytes, or a slice of them, in parts of 1 MiB or more, each asked for when the last one is used.
+
+        Raises as `get`.
+        """
+        options = {} if end is None else {"range": (start, end)}
         with self._asking("get") as obstore:
-            found = obstore.get(self._store, self._key(sha256))
+            found = obstore.get(self._store, self._key(sha256), options=options)
         return Opened(found.meta["size"], self._parts(found))
 
     def exists(self, sha256: str) -> bool:

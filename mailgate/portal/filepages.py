@@ -55,7 +55,7 @@ def file(request: Request) -> Response:
         "Content-Security-Policy": FILE_POLICY,
         "Cache-Control": "private, no-store",
     }
-    return blob_body(desk.site.blobs, row.sha256, headers, kind)
+    return blob_body(request, desk.site.blobs, row.sha256, headers, kind)
 
 
 def _kind(start: bytes, stored: str) -> str:

@@ -124,7 +124,7 @@ def file(request: Request) -> Response:
         "Cache-Control": "private, max-age=3600",
     }
     try:
-        return blob_body(desk.site.blobs, sha256, headers, found.content_type, private=False)
+        return blob_body(request, desk.site.blobs, sha256, headers, found.content_type, private=False)
     except FileNotFoundError:
         raise HTTPException(404) from None
 

@@ -170,7 +170,10 @@ class Dovecot:
                 for place in {maildir, self.home / "mail" / user}:
                     for file in place.glob(pattern):
                         file.unlink()
-            after = self.uid_validity(user, of)
+            try:
+                after = self.uid_validity(user, of)
+            except IMAPClient.Error:  # "Mailbox was deleted under us": it looks again
+                return 0
             return after if after != before else 0
 
         return wait_until(lost, limit=10, what="another UIDVALIDITY", every=0.2)

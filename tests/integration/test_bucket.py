@@ -77,6 +77,10 @@ def test_a_file_comes_is_shown_kept_and_erased(gateway: Callable[..., Gateway], 
     with browser.open(first.portal_url + html.unescape(path[1]), timeout=20) as answer:
         assert int(answer.headers["Content-Length"]) == len(PDF)
         assert answer.read() == PDF
+    part = urllib.request.Request(first.portal_url + html.unescape(path[1]), headers={"Range": "bytes=3-9"})
+    with browser.open(part, timeout=20) as answer:
+        assert (answer.status, answer.headers["Content-Range"]) == (206, f"bytes 3-9/{len(PDF)}")
+        assert answer.read() == PDF[3:10]
     assert 'operation="put",succeeded="yes"' in first.ops("/metrics")[1]
 
     kept = tmp_path / "backup"

@@ -45,6 +45,8 @@ def test_what_is_put_can_be_read_in_every_way(blobs: Blobs) -> None:
     assert blobs.start(DIGEST, 10 * len(BYTES)) == BYTES
     opened = blobs.open(DIGEST)
     assert (opened.size_bytes, b"".join(opened.parts)) == (len(BYTES), BYTES)
+    sliced = blobs.open(DIGEST, 2, 7)
+    assert (sliced.size_bytes, b"".join(sliced.parts), blobs.size(DIGEST)) == (len(BYTES), BYTES[2:7], len(BYTES))
     assert blobs.exists(DIGEST)
     [(digest, stored_at)] = list(blobs.all())
     assert digest == DIGEST
@@ -60,7 +62,7 @@ def test_what_is_put_can_be_read_in_every_way(blobs: Blobs) -> None:
 
 @pytest.mark.parametrize("name", [DIGEST, "../../../etc/passwd", "", "A" * 64])
 def test_what_is_not_there_is_not_found(blobs: Blobs, name: str) -> None:
-    for ask in (blobs.get, blobs.open, lambda digest: blobs.start(digest, 9)):
+    for ask in (blobs.get, blobs.open, blobs.size, lambda digest: blobs.start(digest, 9)):
         with pytest.raises(FileNotFoundError):
             ask(name)
 
