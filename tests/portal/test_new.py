@@ -169,6 +169,34 @@ def test_files_are_dropped_pasted_removed_and_kept(chromium: Browser, portal: Po
     assert kept[0].startswith("print-")
 
 
+def test_a_file_on_its_way_shows_how_far_it_is(chromium: Browser, portal: Portal) -> None:
+    """On a slow line: a bar that grows, no second sending, and no bar before or after."""
+    contact(portal)
+    photo = {**PICTURE, "name": "foto.png", "buffer": png() + bytes(150_000)}
+    with reading(chromium, portal.base, "phone") as ana:
+        signed_in(ana, portal, "ana@cliente.test")
+        page = ana.opens("/new?topic=duvida")
+        bar = page.get_by_role("progressbar")
+        assert not bar.is_visible()
+        page.get_by_label("Imagens e anexos").set_input_files([photo])  # type: ignore[list-item]
+        page.get_by_label("Assunto").fill("Foto")
+        page.get_by_label("Descrição").fill("A tela está na foto.")
+        slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+        page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+        button = page.get_by_role("button", name="Criar ticket")
+        button.click()
+        bar.wait_for()
+        page.wait_for_function("(v => v > 0 && v < 100)(document.querySelector('progress').value)", polling=20)
+        button.click(force=True)
+        ana.judge()
+        page.get_by_text("SUP-1 foi criado.").wait_for()
+        assert not bar.is_visible()
+        ana.judge()
+    assert files_of(portal, "SUP-1") == ["foto.png"]
+    with portal.house.site.writer.database.read() as connection:
+        assert tickets.by_key(connection, "SUP-2") is None, "it was sent once"
+
+
 def test_the_camera_is_offered_on_a_phone(chromium: Browser, portal: Portal) -> None:
     contact(portal)
     for size, seen in (("phone", True), ("desk", False)):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.unit.cli.conftest import Shell
 
@@ -56,6 +62,38 @@ def test_the_last_week_under_other_rules(shell: Shell, tmp_path: Path) -> None:
     assert "SUP-2" not in ran.out
     assert "Nada seria diferente." in shell("rules", "replay", "--config", str(shell.folder)).out
     assert shell("rules", "replay", "--since", "7d", "--json").value["same"] is True
+
+
+def test_a_long_replay_shows_a_bar_on_a_terminal_and_only_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error: what goes into a file or another program is the answer and nothing else."""
+    shell.take_in(shell.mail("Nota"))
+    piped = shell("rules", "replay", "--config", str(shell.folder))
+    assert (piped.err, "Nada seria diferente." in piped.out) == ("", True)
+    monkeypatch.setenv("TERM", "xterm")
+    shown, answer = _on_a_terminal(shell, monkeypatch, "rules", "replay", "--config", str(shell.folder))
+    assert "100%" in shown
+    assert "━" in shown
+    assert answer == piped.out
+    shown, answer = _on_a_terminal(shell, monkeypatch, "rules", "replay", "--config", str(shell.folder), "--json")
+    assert (shown, answer.count("\n")) == ("", 1)
+
+
+def _on_a_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, str]:
+    """What a person sees of a command's standard error on a terminal, and what stands on standard output."""
+    ours, theirs = pty.openpty()
+    with monkeypatch.context() as there, os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        assert terminal.isatty()
+        there.setattr(sys, "stderr", terminal)
+        ran = shell(*arguments)
+        assert ran.code == 0
+        terminal.flush()
+        os.set_blocking(ours, False)
+        seen = b""
+        with contextlib.suppress(BlockingIOError):
+            while part := os.read(ours, 65536):
+                seen += part
+    os.close(ours)
+    return seen.decode(), ran.out
 
 
 def test_mistakes_in_what_is_tried_out(shell: Shell, tmp_path: Path) -> None:
