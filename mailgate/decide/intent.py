@@ -6,6 +6,7 @@ All or nothing: an unknown or impossible command sends nothing.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 
 from mailgate.decide.decision import Intent, Order
@@ -13,6 +14,9 @@ from mailgate.decide.orders import TRIGGERS, order, shown
 from mailgate.tickets.workflow import fold
 
 _COMMAND = re.compile(r"#([^\W\d_][\w-]*)(?:[ \t:]+(\S.*))?")
+#: What a mail program writes for bold and italics in the plain text.
+_EMPHASIS = re.compile(r"([*_]{1,3})(#.*[^*_])\1")
+_APART = re.compile(r"#[ \t]+([^\W\d_]+)")
 _INDENTED = 4
 _NOTE = frozenset({"nota", "note", "interno", "internal", "interna"})
 
@@ -78,15 +82,31 @@ def _indent(line: str) -> int:
     return len(plain) - len(plain.lstrip())
 
 
+def _seen(line: str) -> str:
+    """A line as its writer sees it: without what cannot be seen, and without marks of emphasis.
+
+    A note that is not known for one would be mailed to the customer; so `# nota` is one too.
+    """
+    plain = line if line.isascii() else "".join(c for c in line if unicodedata.category(c) != "Cf")
+    plain = plain.strip()
+    if plain.startswith("\uff03"):
+        plain = f"#{plain[1:]}"
+    bold = _EMPHASIS.fullmatch(plain)
+    plain = bold[2].strip() if bold is not None else plain
+    apart = _APART.fullmatch(plain)
+    return f"#{apart[1]}" if apart is not None and fold(apart[1]) in _NOTE else plain
+
+
 def _run(lines: list[str], *, reverse: bool) -> tuple[list[tuple[str, str]], list[str]]:
     """The run of command lines at one end, blank lines between allowed, and the lines that are left."""
     order = list(reversed(lines)) if reverse else list(lines)
     found: list[tuple[str, str]] = []
     used = 0
     for index, line in enumerate(order):
-        if not line.strip():
+        seen = _seen(line)
+        if not seen:
             continue
-        match = _COMMAND.fullmatch(line.strip())
+        match = _COMMAND.fullmatch(seen)
         if match is None or _indent(line) >= _INDENTED:
             break
         found.append((match[1], (match[2] or "").strip()))

@@ -56,6 +56,27 @@ def test_a_note_stays_inside(word: str) -> None:
     assert (found.kind, found.text, found.problem) == ("note", "Cliente liga amanhã.", "")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\u200b#nota",
+        "\ufeff#nota",
+        "\u200e\n#nota",
+        "#no\u00adta",
+        "\uff03nota",
+        "*#nota*",
+        "**#Nota**",
+        "_#nota_",
+        "# nota",
+        "*# nota*",
+    ],
+)
+def test_a_note_is_one_as_its_writer_sees_it(line: str) -> None:
+    """Letters that cannot be seen, bold print, a space: the words were mailed to the customer (I13)."""
+    for text in (f"{line}\nSó entre nós.", f"Só entre nós.\n\n{line}"):
+        assert (_read(text).kind, _read(text).text.strip("\n\u200e")) == ("note", "Só entre nós."), text
+
+
 def test_a_note_and_a_status_together() -> None:
     found = _read("#nota\n#com-dev\nIncidente 4411 aberto.")
     assert (found.kind, found.status, found.text) == ("note", "com_dev", "Incidente 4411 aberto.")
