@@ -58,7 +58,7 @@ def _is_known(one: Gateway) -> bool:
         return found.fetchone() is not None
 
 
-def _freeze_until_taken_over(one: Gateway) -> None:
+def freeze_until_taken_over(one: Gateway) -> None:
     """Stop it in the midst of what it does, until the other has taken over; then let it go on."""
     one.freeze()
     try:
@@ -81,7 +81,7 @@ def _kill_or_freeze(pair: Pair, dice: random.Random, load: Load, kills: int, fre
         one.sink.peace()
         one.sink.next(*lies(dice, load.total))
         if deed == "freeze":
-            _freeze_until_taken_over(one)
+            freeze_until_taken_over(one)
             continue
         one.kill9()
         more = len(load.accepted) + 5
