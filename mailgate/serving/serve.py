@@ -78,14 +78,15 @@ def run(settings: Settings, options: Options) -> None:
     A SIGTERM before there is anything to drain ends the program where it is, in order: a migration is one transaction
     and is rolled back. One that comes while it ends, or after, changes nothing any more.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    leave = _Leave()
+    signal.signal(signal.SIGTERM, leave)
     try:
-        _run(settings, options)
+        _run(settings, options, leave)
     except _Left:
         _LOG.info("stopped before it served")
 
 
-def _run(settings: Settings, options: Options) -> None:
+def _run(settings: Settings, options: Options, leave: _Leave) -> None:
     os.umask(0o077)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload that comes before there is anything to reload
     keep_freed_memory()
@@ -102,9 +103,9 @@ def _run(settings: Settings, options: Options) -> None:
             try:
                 import uvloop
             except ImportError:
-                asyncio.run(node.serve())
+                asyncio.run(node.serve(leave.check))
             else:
-                uvloop.run(node.serve())
+                uvloop.run(node.serve(leave.check))
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             house.close()
@@ -116,8 +117,22 @@ class _Left(BaseException):
     """SIGTERM while the gateway starts: no `except Exception` may hold it up."""
 
 
-def _leave(_number: int, _frame: object) -> NoReturn:
-    raise _Left
+class _Leave:
+    """The handler of SIGTERM until there is a loop. What it raises in a finaliser or a callback of the garbage
+    collector is ignored by Python: that it came is asked for once more (`check`) when the loop listens to signals.
+    """
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def __call__(self, _number: int, _frame: object) -> NoReturn:
+        self._came = True
+        raise _Left
+
+    def check(self) -> None:
+        """Raises _Left when it came."""
+        if self._came:
+            raise _Left
 
 
 class Node:
@@ -157,13 +172,14 @@ class Node:
         self._quota = DayQuota(bound(self._settings.limits.stored_per_day), self._stored, site.clock)
         self._journal = Journal(site.writer, site.blobs, site.ids, site.clock, self._nudge_receive, self._quota)
 
-    async def serve(self) -> None:
-        """Start what the roles ask for, serve until a signal, drain."""
+    async def serve(self, check: Callable[[], None]) -> None:
+        """Start what the roles ask for, serve until a signal, drain. check: raises when a signal came before."""
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        check()
         try:
             await self._start()
             self._started = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import smtplib
@@ -11,6 +12,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +69,7 @@ def test_stopped_while_it_starts_and_while_it_migrates(gateway: Callable[..., Ga
                 [PROGRAM, "serve", "--config", idle.home], env=idle.env, cwd=idle.home, stdout=log, stderr=log
             )
         try:
+            wait_until(partial(_listens_to_sigterm, started.pid), 120, "the program to begin", every=0.001)
             wait_until((idle.home / "data" / sign).exists, 120, f"{sign} to be there", every=0.001)
             threading.Event().wait(tenths / 10)
             started.send_signal(signal.SIGTERM)
@@ -80,6 +84,15 @@ def test_stopped_while_it_starts_and_while_it_migrates(gateway: Callable[..., Ga
     idle.send(mail(1), mail_from=sender_of(1))
     idle.sink.wait_for(1, to=sender_of(1))
     assert "Traceback" not in idle.log()
+
+
+def _listens_to_sigterm(pid: int) -> bool:
+    """Whether our own code runs already: before it does, SIGTERM ends a process as it ends any."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) & 1 << signal.SIGTERM - 1)
+    return False
 
 
 @sqlite_only
