@@ -106,10 +106,11 @@ class Wire(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)  # uvloop's are none by descent
-        refusal = self.reception.enter(self, self._clock())
+        peer = _host_of(transport.get_extra_info("peername"))
+        refusal = self._take_place(peer)
         if refusal is not None:
             self.transport = transport
-            self.reception.note_refusal(_host_of(transport.get_extra_info("peername")), refusal, self._clock())
+            self.reception.note_refusal(peer, refusal, self._clock())
             transport.write(_line(refusal))
             self._hang_up()
             return
@@ -126,9 +127,32 @@ class Wire(SMTP):
             return
         self._inside = False
         self.reception.gone(self)
+        self._stand_up()
+        super().connection_lost(error)
+
+    def _take_place(self, peer: str) -> SmtpReply | None:
+        """A seat among its peer's, then a place in the house; the reply where there is none.
+
+        In this order and before anything is awaited: hundreds of one peer that come at once must not fill the house
+        even for the instant until most of them are sent away. Behind a proxy the peer is known later.
+        """
+        refusal = None if self._proxy_timeout is not None else self._sit(peer)
+        if refusal is None:
+            refusal = self.reception.enter(self, self._clock())
+            if refusal is not None:
+                self._stand_up()
+        return refusal
+
+    def _sit(self, peer: str) -> SmtpReply | None:
+        refusal = self.reception.sit(peer)
+        if refusal is None:
+            self._seat = peer or None
+        return refusal
+
+    def _stand_up(self) -> None:
         if self._seat is not None:
             self.reception.stand_up(self._seat)
-        super().connection_lost(error)
+            self._seat = None
 
     def eof_received(self) -> bool | None:
         """A peer that has sent all (`QUIT` included) and closed its half still gets its replies."""
@@ -221,13 +245,11 @@ class Wire(SMTP):
                 _LOG.warning("bad PROXY header", peer=self.peer, error=proxied.error)
                 return False
             self._proxied = self.session.proxy_data = proxied
-        peer = self.peer
-        refusal = self.reception.sit(peer)
-        if refusal is not None:
-            self.reception.note_refusal(peer, refusal, self._clock())
-            self._say_goodbye(refusal)
-            return False
-        self._seat = peer or None
+            refusal = self._sit(self.peer)
+            if refusal is not None:
+                self.reception.note_refusal(self.peer, refusal, self._clock())
+                self._say_goodbye(refusal)
+                return False
         if self.reception.draining:
             self._say_goodbye(CLOSING)
         return not self._over
