@@ -6,6 +6,7 @@ frozen finds its claim gone. A clock that jumps back finds the row settled; one 
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from mailgate.flows.record import keep
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
 from store import timers
+from store.errors import StoreError
 from store.vocabulary import TimerState
 
 _LOG = log.get("timers")
@@ -37,9 +39,17 @@ def sweep(site: Site, owner: str) -> int:
     for timer in due:
         try:
             fired += site.writer.call(partial(fire, site=site, owner=owner, timer=timer))
-        except Exception:  # a failing timer must not stop the others; its lease runs out and it is tried again
+        except Exception as error:  # a failing timer must not stop the others; its lease runs out and it is tried again
             _LOG.exception("timer failed", timer_id=timer.id, ticket_id=timer.ticket_id)
+            if isinstance(error, StoreError):
+                _give_back(site, owner, timer)
     return fired
+
+
+def _give_back(site: Site, owner: str, timer: Row[Any]) -> None:
+    """It is no fault of the timer's (a node that was frozen had its ticket locked): the next sweep tries again."""
+    with contextlib.suppress(StoreError):
+        site.writer.call(lambda connection: timers.move(connection, timer.id, timer.due_at, owner))
 
 
 def fire(connection: Connection, site: Site, owner: str, timer: Row[Any]) -> int:

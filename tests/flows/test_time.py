@@ -10,6 +10,7 @@ import pytest
 
 from mailgate.flows import timers
 from store import timers as timer_rows
+from store.errors import StoreUnavailable
 from store.tables import TIMER
 from tests.flows.story import Broken, Story
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail
@@ -140,6 +141,22 @@ def test_a_timer_that_fails_stops_no_other(totvs: Story, monkeypatch: pytest.Mon
     assert [totvs.ticket(k).status for k in ("SUP-1", "SUP-2")] == ["resolvido", "fechado"]
     monkeypatch.undo()
     totvs.later(minutes=3)
+    assert totvs.sweep() == 1
+    assert totvs.ticket("SUP-1").status == "fechado"
+
+
+def test_a_locked_ticket_costs_its_timer_one_sweep(totvs: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D14: a frozen node held the ticket's row; its timer waited for two minutes more, until its lease ran out."""
+    totvs.agent_answers("SUP-1", "#resolvido\nCorrigido.")
+    totvs.later(days=6)
+
+    def locked(*_: object) -> object:
+        raise StoreUnavailable("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(timers, "timer_facts", locked)
+    assert totvs.sweep() == 0
+    monkeypatch.undo()
+    totvs.later(seconds=5)
     assert totvs.sweep() == 1
     assert totvs.ticket("SUP-1").status == "fechado"
 
