@@ -56,7 +56,10 @@ class Lanes:
     def done(self, mail: Outgoing) -> None:
         """Its connection is free again. It stays in hand until `settled`."""
         with self._changed:
-            self._shares.subtract(_kinds(mail))
+            for kind in _kinds(mail):
+                self._shares[kind] -= 1
+                if not self._shares[kind]:  # every address that was ever written to would stay
+                    del self._shares[kind]
             self._changed.notify_all()
 
     def settled(self, mail: Outgoing) -> None:

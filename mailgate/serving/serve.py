@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from mailgate import descriptors, log
-from mailgate.allocator import keep_freed_memory
+from mailgate.allocator import give_back, keep_freed_memory
 from mailgate.app import House, ToolMaker, open_hooks, open_house, open_providers, open_relay, tool_maker
 from mailgate.authn.oauth import TokenSource
 from mailgate.clock import utc_now
@@ -359,6 +359,7 @@ class Node:
             ("leases", "scheduler", every.leases, self._look_at_health),
             ("limits", "scheduler", every.leases, self._sweep_limits),
             ("clock", "scheduler", every.leases, self._sweep_setback),
+            ("memory", "", every.leases, give_back),
             ("audit", "scheduler", every.leases, self._audit.sweep),
             ("retention", "scheduler", every.retention, self._upkeep.sweep),
             ("sessions", "scheduler", every.retention, lambda: tidying.sweep(self._house.site)),
@@ -369,7 +370,7 @@ class Node:
         return [
             Sweep(n, e, guarded(n, r, self._sweep_failed), at_once=n == "knowledge")
             for n, role, e, r in table
-            if role in roles
+            if role in roles or not role
         ]
 
     def _sweep_timers(self) -> None:

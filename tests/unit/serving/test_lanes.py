@@ -93,3 +93,17 @@ def test_closing_wakes_who_waits() -> None:
     lanes.close()
     waits.join(5)
     assert not waits.is_alive()
+
+
+def test_it_remembers_nobody_who_was_written_to() -> None:
+    """A count of nothing was kept for every address for as long as the program ran."""
+    lanes = Lanes(5)
+    for number in range(100):
+        one = mail(number)
+        lanes.put([one])
+        assert lanes.take() is one
+        lanes.done(one)
+        lanes.settled(one)
+    assert not lanes._shares
+    assert not lanes._since
+    assert not lanes.in_hand()
