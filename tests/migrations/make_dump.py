@@ -21,7 +21,7 @@ from mailgate.demo.words import words_for
 from tests.conftest import SettableClock
 from tests.house import SUPPORT, House, close_site, make_site, plain_mail
 
-RELEASE = "0.4.0"
+RELEASE = "0.5.0"
 DATA = Path(__file__).parent / "data"
 
 
