@@ -69,20 +69,17 @@ def corpora() -> Path:
     return Path(named)
 
 
-#: Tables of mail clients, pretenders and robots, whose rows differ in the mail, not in what the database is asked.
-_TABLES = frozenset({"test_clients", "test_spoofs", "test_loops"})
 #: Stories of the running program that are told on both databases as a whole.
-_ON_BOTH = frozenset({"test_story", "test_postgres", "test_bucket"})
+_ON_BOTH = frozenset({"test_story", "test_postgres"})
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a server of this machine, so that CI notices when it did not run.
 
-    The running program is tried as a whole on SQLite, on PostgreSQL by the first test of each file (of each function
-    of a table) and by `_ON_BOTH`; the rest of it is for `make test-long`. Flows run on both.
+    The running program is tried as a whole on SQLite, on PostgreSQL by `_ON_BOTH`; the rest of it is for
+    `make test-long`. Flows run on both.
     """
-    begun: set[str] = set()
     for item in items:
         if not _needs_server(item):
             continue
@@ -91,13 +88,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         runs_it = _INTEGRATION in item.path.parents or item.path.stem == "test_kill_loop"
         if called is None or not runs_it or item.path.stem in _ON_BOTH:
             continue
-        if "postgresql" not in called.params.values():
-            continue
-        is_table = item.path.stem in _TABLES
-        name = f"{item.path.stem}::{getattr(item, 'originalname', item.name)}" if is_table else item.path.stem
-        if name in begun:
+        if "postgresql" in called.params.values():
             item.add_marker("long")
-        begun.add(name)
 
 
 def _needs_server(item: pytest.Item) -> bool:

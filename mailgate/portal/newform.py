@@ -130,7 +130,7 @@ def without_unseen(checked: Checked, keys: Sequence[str]) -> Checked:
 def is_address(text: str) -> bool:
     """Whether this is one plain address that a mail can be sent to."""
     local, _, domain = normalise(text[: _MOST_ADDRESS + 1]).rpartition("@")
-    if len(local) + len(domain) >= _MOST_ADDRESS or not text.isprintable():
+    if len(local) + len(domain) >= _MOST_ADDRESS or not text.isprintable() or '"' in text:
         return False
     return bool(re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}", local)) and bool(
         re.fullmatch(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,62}", domain)

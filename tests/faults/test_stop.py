@@ -95,6 +95,7 @@ def _listens_to_sigterm(pid: int) -> bool:
     return False
 
 
+@pytest.mark.long
 @sqlite_only
 def test_a_mail_that_never_ends_does_not_keep_it_from_stopping(gateway: Callable[..., Gateway]) -> None:
     running = gateway()

@@ -139,6 +139,7 @@ def test_a_sample_by_smtp(gateway: Callable[..., Gateway], capsys: pytest.Captur
     print(_said("a sample", sent, watch, became))
 
 
+@pytest.mark.long
 @pytest.mark.integration
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("gateway_db", ["sqlite"], indirect=True)

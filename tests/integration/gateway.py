@@ -13,7 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ PROGRAM = Path(sys.executable).parent / "mailgate"
 def sane_settings(home: Path, database: str, relay_port: int, resolver: str) -> Settings:
     """The `mailgate.yaml` of a test: every server on a free port, sweeps of a second, time that can be moved."""
     portal = free_port()
+    in_three_days = f"{datetime.now(UTC) + timedelta(days=3):%a}".lower()
 
     def listen(port: int | None = None) -> dict[str, str]:
         return {"listen": f"{LOOPBACK}:{port or free_port()}"}
@@ -51,6 +52,7 @@ def sane_settings(home: Path, database: str, relay_port: int, resolver: str) -> 
         "portal": listen(portal),
         "ops": listen(),
         "sweeps": {"journal": "1s", "outbox": "1s", "timers": "1s", "imap": "1s"},
+        "digests": {name: {"days": [in_three_days]} for name in ("agents", "held")},  # whatever the hour is
         "clock": f"file:{home / 'offset'}",
     }
 

@@ -102,6 +102,7 @@ def test_a_file_comes_is_shown_kept_and_erased(gateway: Callable[..., Gateway], 
     first.run("verify")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gateway_db", ["sqlite"], indirect=True)
 def test_a_bucket_that_is_away_at_the_start_loses_nothing(gateway: Callable[..., Gateway], bucket: Bucket) -> None:
     bucket.start().stop()

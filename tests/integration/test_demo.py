@@ -131,6 +131,7 @@ def test_the_story_is_one_copy_and_paste_after_the_other(newcomer: Newcomer) -> 
     assert newcomer.box("ana@cliente.test")[0] == newest, "the mailboxes are still there"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("newcomer", ["en_US.UTF-8"], indirect=True)
 def test_the_mail_page_offers_the_line_and_swaks_does_the_same(newcomer: Newcomer) -> None:
     find_program("swaks")

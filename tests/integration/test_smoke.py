@@ -35,6 +35,7 @@ def test_a_mail_becomes_a_ticket_and_is_acknowledged(gateway: Callable[..., Gate
     assert acknowledgement.message["Auto-Submitted"] == "auto-replied"
 
 
+@pytest.mark.long
 def test_what_got_250_survives_a_crash_once(gateway: Callable[..., Gateway]) -> None:
     running = gateway()
     running.send(dated())

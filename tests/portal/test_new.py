@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from mailgate.flows.knowledge import import_folder
 from store import tickets
 from tests.house import CARMEN, png
+from tests.integration.machine import wait_until
 from tests.portal.browsing import Reader, Size, reading, signed_in
 from tests.unit.portal.conftest import Portal
 from tests.unit.portal.test_opening import ARTICLE, contact, organisation
@@ -186,7 +187,7 @@ def test_a_file_on_its_way_shows_how_far_it_is(chromium: Browser, portal: Portal
         button = page.get_by_role("button", name="Criar ticket")
         button.click()
         bar.wait_for()
-        page.wait_for_function("(v => v > 0 && v < 100)(document.querySelector('progress').value)", polling=20)
+        wait_until(lambda: 0 < float(bar.evaluate("bar => bar.value")) < 100, 20, "a bar that grows", every=0.02)
         button.click(force=True)
         ana.judge()
         page.get_by_text("SUP-1 foi criado.").wait_for()
