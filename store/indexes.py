@@ -1,6 +1,6 @@
-"""The indexes of tickets; above all those by which `store/listing.py` finds a list's in their order, however many.
+"""The indexes of tickets and of the outbox; above all those by which `store/listing.py` finds a list's in their order.
 
-Each of these begins with whose tickets they are, then a status, then the order of the list: the first fifty of two
+Each of those begins with whose tickets they are, then a status, then the order of the list: the first fifty of two
 hundred thousand are the first fifty of the index, and so are any fifty further down.
 """
 
@@ -24,3 +24,13 @@ _LISTS = (
 )
 
 OF_TICKETS = (*_LISTS, Index("ix_ticket_agent", "agent_id", "status"), Index("ix_ticket_due", "due_at"), *QUEUE)
+
+#: Acknowledgements: what is looked for by the mailbox, so that no cap reads all of a day.
+COUNTED = text("mailbox IS NOT NULL")
+
+OF_OUTBOX = (
+    Index("ix_outbox_due", "state", "next_attempt_at"),
+    Index("ix_outbox_recipient", "recipient", "notice", "created_at"),
+    Index("ix_outbox_notice", "notice", "created_at"),
+    Index("ix_outbox_mailbox", "mailbox", "created_at", sqlite_where=COUNTED, postgresql_where=COUNTED),
+)

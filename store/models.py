@@ -13,7 +13,7 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Lar
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from store.indexes import OF_TICKETS
+from store.indexes import OF_OUTBOX, OF_TICKETS
 from store.vocabulary import (
     Category,
     Channel,
@@ -320,11 +320,7 @@ class Outbox(SQLModel, table=True):
     """
 
     __tablename__: ClassVar[str] = "outbox"
-    __table_args__ = (
-        Index("ix_outbox_due", "state", "next_attempt_at"),
-        Index("ix_outbox_recipient", "recipient", "notice", "created_at"),
-        Index("ix_outbox_notice", "notice", "created_at"),
-    )
+    __table_args__ = OF_OUTBOX
     id: int = _id()
     ticket_id: int | None = Field(default=None, sa_column=Column(_ID, ForeignKey("ticket.id"), index=True))
     notice: str
@@ -348,6 +344,7 @@ class Outbox(SQLModel, table=True):
     rendered_sha256: str | None = None
     answer: str = _text()  # the relay's last words
     settled_at: datetime | None = None
+    mailbox: str | None = None  # of an acknowledgement: whose it is, however the address is spelt
     channel: str = "mail"
 
 

@@ -35,18 +35,9 @@ _TOLD_OF = Query(
     )
     .group_by(OUTBOX.c.recipient)
 )
-#: An address as it is compared where many spellings may be one person's mailbox.
-_SPELT = func.replace(func.lower(OUTBOX.c.recipient), ".", "")
 _SENT_TO_MAILBOX = Query(
     select(OUTBOX.c.created_at).where(
-        OUTBOX.c.notice.in_(bindparam("notices", expanding=True)),
-        OUTBOX.c.created_at > bindparam("since"),
-        OUTBOX.c.channel == "mail",
-        or_(
-            OUTBOX.c.recipient == bindparam("recipient"),
-            bindparam("mailbox") == _SPELT,
-            _SPELT.like(bindparam("detailed"), escape="\\"),
-        ),
+        OUTBOX.c.mailbox == bindparam("mailbox"), OUTBOX.c.created_at > bindparam("since")
     )
 )
 _COUNT_SENT = Query(_SENT)
@@ -55,7 +46,22 @@ _COUNT_SENT_TO = Query(_SENT.where(OUTBOX.c.recipient == bindparam("recipient"))
 
 def enqueue(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Insert mails to be sent; every row has the same columns."""
-    fast.add(connection, OUTBOX, rows)
+    fast.add(connection, OUTBOX, [row | {"mailbox": _counted_for(row)} for row in rows])
+
+
+def _counted_for(row: dict[str, Any]) -> str | None:
+    """The mailbox that an acknowledgement counts for; None for any other mail, which no cap looks for."""
+    by_mail = row.get("channel", "mail") == "mail"
+    return _mailbox(row["recipient"]) if row["notice"] == Notice.N1 and by_mail else None
+
+
+def _mailbox(address: str) -> str:
+    """What is the same in all spellings of an address that may be one mailbox.
+
+    Letters of either size, dots and what follows a plus make no other mailbox at most providers.
+    """
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.replace('.', '').partition('+')[0] or local}@{domain}"
 
 
 def claim(
@@ -204,23 +210,12 @@ def change_waiting(connection: Connection, row_id: int, body: str) -> bool:
     return connection.execute(update(OUTBOX).where(ours).values(body=body)).rowcount == 1
 
 
-def sent_to_mailbox(connection: Connection, notices: Sequence[str], since: datetime, recipient: str) -> list[datetime]:
-    """When these notices were written since then, to an address or to one that may be another spelling of it.
+def sent_to_mailbox(connection: Connection, since: datetime, recipient: str) -> list[datetime]:
+    """When acknowledgements were written since then, to an address or to one that may be another spelling of it.
 
-    Letters of either size, dots and what follows a plus make no other mailbox at most providers. For bounds only:
-    nobody is taken for somebody else. Reads all notices of the kind since then: they have a bound of their own.
+    For bounds only: nobody is taken for somebody else.
     """
-    local, _, domain = recipient.lower().replace(".", "").rpartition("@")
-    base = local.partition("+")[0] or local
-    spelt = "".join(f"\\{letter}" if letter in "\\%_" else letter for letter in base)
-    found = _SENT_TO_MAILBOX.all(
-        connection,
-        notices=list(notices),
-        since=since,
-        recipient=recipient,
-        mailbox=f"{base}@{domain}",
-        detailed=f"{spelt}+%@{domain}",
-    )
+    found = _SENT_TO_MAILBOX.all(connection, mailbox=_mailbox(recipient), since=since)
     return [row[0] for row in found]
 
 

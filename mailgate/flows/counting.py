@@ -67,5 +67,5 @@ def acks_to(connection: Connection, bounds: tuple[Bound, ...], now: datetime, ad
     if not bounds:
         return ()
     since = [now - timedelta(seconds=bound.seconds) for bound in bounds]
-    sent = outbox.sent_to_mailbox(connection, [Notice.N1], min(since), address)
+    sent = outbox.sent_to_mailbox(connection, min(since), address)
     return tuple(sum(at > one for at in sent) for one in since)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import event, inspect, text
+from sqlalchemy import event, insert, inspect, text
 from sqlmodel import SQLModel
 
-from store import schema, tables
+from mailgate.clock import utc_now
+from store import outbox, schema, tables
 from store.engine import Database
 from store.errors import StoreTooNew
 
@@ -142,3 +144,19 @@ def test_two_nodes_that_start_together_migrate_once(engine_url: str) -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert failed == []
+
+
+def test_acknowledgements_of_yesterday_count_after_an_upgrade(database: Database) -> None:
+    """0016: their mailbox is a new column, by which the caps find them; rows of before have it, too."""
+    schema.migrate(database, "0015")
+    o = tables.OUTBOX
+    with database.write() as connection:
+        row = {
+            "id": 1, "notice": "N1", "recipient": "V.ictim+1@x.test", "recipient_role": "customer", "verified": False,
+            "envelope_from": "", "message_id": "1@x.test", "created_at": utc_now(), "body": "{}", "state": "accepted",
+            "attempts": 1, "next_attempt_at": utc_now(), "answer": "", "channel": "mail",
+        }  # fmt: skip
+        connection.execute(insert(o).inline(), row)
+    schema.migrate(database)
+    with database.read() as connection:
+        assert len(outbox.sent_to_mailbox(connection, utc_now() - timedelta(hours=1), "victim@x.test")) == 1
