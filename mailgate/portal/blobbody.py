@@ -52,6 +52,8 @@ def blob_body(
             return PlainTextResponse("", refused.status, there)
         if ranges:
             return _partial(blobs, sha256, headers, media_type, ranges, size)
+    if request.method == "HEAD":  # a body would be read to its end, and thrown away
+        return Response(headers={**headers, "Content-Length": str(blobs.size(sha256))}, media_type=media_type)
     found = blobs.open(sha256)
     length = {"Content-Length": str(found.size_bytes)}
     return StreamingResponse(found.parts, headers={**headers, **length}, media_type=media_type)

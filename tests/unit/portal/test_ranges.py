@@ -76,6 +76,18 @@ def test_a_part_is_the_same_wherever_it_comes_from(client: httpx.Client, asked: 
 
 
 @pytest.mark.parametrize("where", ["folder", "bucket"])
+def test_a_head_opens_nothing(client: httpx.Client, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 9110 §9.3.2: the header of the whole, for which no file of gigabytes is to be read."""
+    whole = client.get(f"/{where}/{SHA}").headers
+    for kind in (BlobFolder, BlobBucket):
+        monkeypatch.setattr(kind, "open", None)
+    got = client.head(f"/{where}/{SHA}")
+    names = ("content-length", "content-type", "accept-ranges", "cache-control")
+    assert got.status_code == 200
+    assert [got.headers[name] for name in names] == [whole[name] for name in names]
+
+
+@pytest.mark.parametrize("where", ["folder", "bucket"])
 def test_the_whole_where_no_part_can_be_meant(client: httpx.Client, where: str) -> None:
     """Private files have no validator that If-Range could match; a hundred parts would be a hundred requests."""
     many = "bytes=" + ",".join(f"{9 * n}-{9 * n}" for n in range(100))
