@@ -32,6 +32,14 @@ class SettableClock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Commands that write secrets change the umask of their process, which here is the process of all later tests."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def clock() -> SettableClock:
     """Wednesday 5 November 2025, 13:22 UTC: 10:22 in São Paulo, within business hours."""

@@ -6,6 +6,7 @@ Nothing here sleeps a fixed time: `wait_until` asks again until the condition ho
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
@@ -54,20 +55,27 @@ def account(preferred: str) -> str:
     return preferred if is_root() else pwd.getpwuid(os.geteuid()).pw_name
 
 
+# Ports above 32768 may be taken by any client between the look and the use, so they are asked for lower down. A worker
+# goes through a part of its own from some place in it: what chance gives twice is given to two servers at once.
+_FIRST_PORT, _PARTS, _PORTS_OF_A_PART = 20000, 4, 3000
+_PART = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PARTS
+_PLACES = itertools.count(int.from_bytes(os.urandom(2), "big"))
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """A port of 127.0.0.1 that nobody listens on now, outside the range given to outgoing connections.
 
-    Ports above 32768 may be taken by any client between the look and the use, so they are asked for lower down.
+    No other worker of this run is given it, and this one not again before all of its part were used.
     """
-    for _ in range(200):
-        port = 20000 + int.from_bytes(os.urandom(2), "big") % 12000
+    for place in itertools.islice(_PLACES, 200):
+        port = _FIRST_PORT + _PART * _PORTS_OF_A_PART + place % _PORTS_OF_A_PART
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
             return port
-    raise RuntimeError("no free port between 20000 and 32000")
+    raise RuntimeError("two hundred ports between 20000 and 32000, and none is free")
 
 
 def wait_until(condition: Callable[[], T], limit: float = 15.0, what: str = "", every: float = 0.02) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import httpx
@@ -51,9 +50,8 @@ def link_of(portal: Portal, notice: str) -> str:
 
 
 def wait_for(portal: Portal, notice: str, count: int = 1) -> list[Any]:
-    """The mails of a notice, when so many are there: they are written after the answer."""
-    until = time.monotonic() + 10
-    while len(found := portal.house.outbox(notice)) < count and time.monotonic() < until:
-        time.sleep(0.01)
+    """The mails of a notice, so many: they are written after the answer."""
+    portal.wait_idle()
+    found = portal.house.outbox(notice)
     assert len(found) == count
     return found

@@ -16,6 +16,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import select
 from sqlmodel import SQLModel
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailgate.flows import sessions
 from mailgate.flows.sessions import Came, Person
@@ -27,7 +28,7 @@ from mailgate.resources import data_folder
 from store import people
 from tests.conftest import SettableClock
 from tests.house import ANA, House, close_site, make_site
-from tests.integration.machine import free_port
+from tests.integration.machine import free_port, wait_until
 from tests.webserver import serving
 
 TEMPLATES = data_folder("templates")
@@ -52,6 +53,21 @@ class _Compiled(BytecodeCache):
 _COMPILED = _Compiled()
 
 
+class Busy:
+    """An app that knows how many requests it is at, with what is done after their answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.running -= 1
+
+
 @dataclass
 class Portal:
     """A house with its portal. `visit` is a browser of its own."""
@@ -59,6 +75,11 @@ class Portal:
     house: House
     base: str
     clock: SettableClock
+    busy: Busy
+
+    def wait_idle(self) -> None:
+        """Wait until all is done that was asked for, mails that are written after the answer among it."""
+        wait_until(lambda: not self.busy.running, what="an idle portal")
 
     def visit(self, language: str = "pt-BR", **headers: str) -> httpx.Client:
         """A browser that keeps cookies and follows nothing by itself."""
@@ -109,10 +130,11 @@ def make_portal(tmp_path: Path, clock: SettableClock) -> Iterator[Callable[..., 
         site = make_site(folder, url, base_url=base_url, clock=clock, **settings)
         patient = bounds or PortalLimits(render_seconds=60)  # on a loaded machine too
         app = make_app(site, WORDS, TEMPLATES, patient, logo=logo, trusted_proxies=proxies, compiled=_COMPILED)
-        running = serving(app, port)
+        busy = Busy(app)
+        running = serving(busy, port)
         base = running.__enter__()
         ends.append((running, site))
-        return Portal(House(site), base, clock)
+        return Portal(House(site), base, clock, busy)
 
     yield create
     for running, site in ends:
