@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Connection, String, Table, and_, cast, delete, func, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Connection, String, Table, and_, cast, delete, func, select, update
 from sqlalchemy import Text as SqlText
 from sqlmodel import AutoString, SQLModel
 
+from store import mentions
 from store.tables import (
     ACCESS_LINK,
     ATTACHMENT,
@@ -134,12 +135,12 @@ def _naming(connection: Connection, addresses: Sequence[str], large: Large) -> t
         .where(j.outcome.not_in((str(Outcome.PENDING), str(Outcome.HELD))))
         .execution_options(yield_per=20)
     )
-    wanted = [address.encode() for address in addresses]
+    wanted = [(address.encode(), mentions.of_address(address)) for address in addresses]
     reports: list[int] = []
     others: list[int] = []
     for row in connection.execute(query):
         raw = (large(row.raw_sha256) if row.raw_blob else row.raw) or b""
-        if any(one in raw.lower() for one in wanted):
+        if any(one in raw.lower() and pattern.search(raw.decode("utf-8", "replace")) for one, pattern in wanted):
             (reports if row.outcome == Outcome.DSN else others).append(row.id)
     return reports, others
 
@@ -190,8 +191,8 @@ def _outgoing(connection: Connection, found: Found, addresses: Sequence[str]) ->
     )
     _delete(connection, WEBHOOK, WEBHOOK.c.ticket_id, found.tickets)
     _delete(connection, HAPPENING, HAPPENING.c.ticket_id, found.tickets)
-    for column in (HAPPENING.c.record, WEBHOOK.c.body):
-        connection.execute(delete(column.table).where(or_(*(_holds(column, address) for address in addresses))))
+    for table, column in ((HAPPENING, HAPPENING.c.record), (WEBHOOK, WEBHOOK.c.body)):
+        _delete(connection, table, table.c.id, _naming_rows(connection, table, column, addresses))
 
 
 def empty_mails(connection: Connection, mails: Sequence[int], now: datetime, marks: dict[str, str]) -> None:
@@ -277,9 +278,8 @@ def _person(connection: Connection, found: Found, addresses: Sequence[str]) -> N
 
 def _mentions(connection: Connection, addresses: Sequence[str], name: str) -> None:
     """The addresses wherever a column of text still holds them; the name in what programs wrote."""
-    connection.execute(
-        update(JOURNAL).where(or_(*(_holds(JOURNAL.c.record, a) for a in addresses))).values(record=None)
-    )
+    for part in _parts(_naming_rows(connection, JOURNAL, JOURNAL.c.record, addresses)):
+        connection.execute(update(JOURNAL).where(JOURNAL.c.id.in_(part)).values(record=None))
     for table in SQLModel.metadata.sorted_tables:
         if table.name in LEFT:
             continue
@@ -287,19 +287,32 @@ def _mentions(connection: Connection, addresses: Sequence[str], name: str) -> No
             if column.primary_key or not _is_text(column):
                 continue
             for address in addresses:
-                _replace(connection, table, column, address, f"erased@{NOBODY}")
+                _replace(connection, table, column, address, mentions.of_address(address), f"erased@{NOBODY}")
             if len(name) >= 6 and " " in name and column.name in _RECORDS.get(table.name, ()):
-                _replace(connection, table, column, name, "-")
+                _replace(connection, table, column, name, mentions.of_name(name), "-")
 
 
-def _replace(connection: Connection, table: Table, column: Any, wanted: str, other: str) -> None:
+def _naming_rows(connection: Connection, table: Table, column: Any, addresses: Sequence[str]) -> list[int]:
+    """The ids of the rows whose text names one of the addresses."""
+    found: set[int] = set()
+    for address in addresses:
+        pattern = mentions.of_address(address)
+        rows = connection.execute(select(table.c.id, column.label("text_")).where(_holds(column, address)))
+        found.update(row.id for row in rows if pattern.search(row.text_))
+    return sorted(found)
+
+
+def _replace(
+    connection: Connection, table: Table, column: Any, wanted: str, pattern: re.Pattern[str], other: str
+) -> None:
     keys = list(table.primary_key.columns)
-    pattern = re.compile(re.escape(wanted), re.IGNORECASE)
     found = connection.execute(select(*keys, column.label("value_")).where(_holds(column, wanted))).all()
     for row in found:
         is_json = not isinstance(row.value_, str)
         text = json.dumps(row.value_, ensure_ascii=False) if is_json else row.value_
         changed = pattern.sub(other, text)
+        if changed == text:
+            continue
         where = [key == value for key, value in zip(keys, row, strict=False)]
         value = json.loads(changed) if is_json else changed
         connection.execute(update(table).where(*where).values({column.name: value}))

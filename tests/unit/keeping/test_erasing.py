@@ -26,9 +26,9 @@ from mailgate.keeping.places import Places
 from store import blob_rows, claims, eraselist, people
 from store import erasing as tables
 from store.engine import Database
-from store.tables import OUTBOX, SESSION, TICKET
+from store.tables import CONTACT, JOURNAL, OUTBOX, RAW_MAIL, SESSION, TICKET
 from store.vocabulary import Outcome
-from tests.house import CARMEN, SUPPORT, plain_mail
+from tests.house import ANA, CARMEN, SUPPORT, plain_mail
 from tests.unit.keeping.conftest import LARGE, Kept
 
 #: In every part of what she wrote.
@@ -107,6 +107,29 @@ def test_no_byte_is_left_and_others_keep_theirs(kept: Kept, eraser: Eraser) -> N
     assert all(not m["text"] for line in empty for m in line["messages"] if m["kind"] == "comment")
     assert list(verify.look_at_gateway(kept.places)) == []
     assert erasing.erase(eraser, MARIA[1], kept.site.clock()).nothing
+
+
+def test_who_is_nearly_called_the_same_keeps_everything(kept: Kept, eraser: Eraser) -> None:
+    """An address within another one: what waits for Joana went to nobody, for Ana had been erased."""
+    twins = [("Joana Souza", f"jo{ANA[1]}"), ("Mariana Souza", f"{ANA[1]}.br"), ("x", f"x-{ANA[1]}")]
+    for name, address in twins:
+        kept.house.receive(plain_mail((name, address), SUPPORT, f"Nota de {name}", f"{name}, {address}."))
+    keys = [kept.site.key(number) for number in (3, 4, 5)]
+    named = {address for _, address in twins}
+
+    def theirs() -> list[Any]:
+        rows = [row for row in all_of(kept, CONTACT) if row.address in named]
+        rows += [row for row in all_of(kept, OUTBOX) if row.recipient in named]
+        rows += [row for row in all_of(kept, JOURNAL) if row.author in named]
+        own = {row.id for row in rows}
+        rows += [row for row in all_of(kept, RAW_MAIL) if row.journal_id in own]
+        return sorted(rows, key=str)
+
+    before, said = theirs(), [line for line in kept.lines() if line["key"] in keys]
+    assert len(before) == 4 * len(twins)
+    assert erasing.erase(eraser, ANA[1], kept.site.clock()).tickets
+    assert theirs() == before
+    assert [line for line in kept.lines() if line["key"] in keys] == said
 
 
 def test_the_mail_that_comes_again_is_a_duplicate_of_nothing(kept: Kept, eraser: Eraser) -> None:
