@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from mailgate import log
@@ -179,7 +180,7 @@ class Workers:
                         future.set_result(value)
                     else:
                         future.set_exception(value)
-            except (EOFError, OSError) as error:
+            except Exception as error:  # it is gone, late, or said what cannot be read: in no case does this thread end
                 fault = _fault(error, process.end())
                 if self._over:
                     return process
@@ -218,22 +219,27 @@ def _fault(error: Exception, spent: bool) -> MailgateError:
 
 
 class _Process:
-    """One spawned process and the pipe to it."""
+    """One spawned process and the pipe to it; or none, where the machine makes none now: then it never starts."""
 
     def __init__(self, make: ToolboxMaker, memory_bytes: int) -> None:
-        context = get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, memory_bytes), daemon=True)
-        # Ctrl-C goes to the whole process group: a child that still imports would die of it with a traceback. The
-        # tracker of multiprocessing is started first, since starting it lets the signal through again.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
         self._ready = False
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        theirs: Connection | None = None
+        try:
+            self._pipe, theirs = get_context("spawn").Pipe()
+            self._process = _spawned(theirs, memory_bytes)
+        except (
+            OSError
+        ) as error:  # too many processes or descriptors, too little memory: for a while, and no job's fault
+            _LOG.error("no process can be made", reason=error.strerror)
+            if self._pipe is not None:
+                self._pipe.close()
+            self._pipe = None
+            return
+        finally:
+            if theirs is not None:
+                theirs.close()
         # Not as an argument: it is larger than a pipe holds, and a program that stops meanwhile would leave half of it,
         # of which the child would die with a traceback.
         with contextlib.suppress(OSError):
@@ -243,7 +249,7 @@ class _Process:
         """Whether it has its tools; waits a minute for them, and once the program stops a few seconds more."""
         end = time.monotonic() + _START_SECONDS
         with contextlib.suppress(EOFError, OSError):
-            while not self._ready and time.monotonic() < end:
+            while self._pipe is not None and not self._ready and time.monotonic() < end:
                 if stopping.is_set():
                     end = min(end, time.monotonic() + _LAST_SECONDS)
                     self._ready = self._pipe.poll(_LAST_SECONDS) and bool(self._pipe.recv())
@@ -253,31 +259,48 @@ class _Process:
 
     def send(self, calls: list[_Call]) -> None:
         """Hand over calls. Raises OSError when the process is gone or has not begun."""
-        if not self._ready:
+        if self._pipe is None or not self._ready:
             raise TimeoutError
         self._pipe.send(calls)
 
     def receive(self, seconds: float) -> tuple[bool, Any]:
         """The result of the next call. Raises TimeoutError after `seconds`, EOFError when the process died."""
-        if not self._pipe.poll(seconds):
+        if self._pipe is None or not self._pipe.poll(seconds):
             raise TimeoutError
         result: tuple[bool, Any] = self._pipe.recv()
         return result
 
     def end(self) -> bool:
         """End the process now. Whether the end of its processor time came first."""
+        if self._pipe is None or self._process is None:
+            return False
         with contextlib.suppress(OSError):
             self._pipe.close()
-        spent = self._process.exitcode == -signal.SIGPROF or self._ends_by_itself()
+        spent = _exit_of(self._process) == -signal.SIGPROF
         self._process.kill()
         self._process.join(timeout=5)
         return spent
 
-    def _ends_by_itself(self) -> bool:
-        """Its pipe may be seen to close a moment before it can be reaped."""
-        if self._process.sentinel is not None:
-            self._process.join(timeout=0.2)
-        return self._process.exitcode == -signal.SIGPROF
+
+def _spawned(theirs: Connection, memory_bytes: int) -> BaseProcess:
+    """A process that serves this end of a pipe. Raises OSError where none can be made."""
+    process = get_context("spawn").Process(target=_serve, args=(theirs, memory_bytes), daemon=True)
+    # Ctrl-C goes to the whole process group: a child that still imports would die of it with a traceback. The
+    # tracker of multiprocessing is started first, since starting it lets the signal through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return process
+
+
+def _exit_of(process: BaseProcess) -> int | None:
+    """How it ended; its pipe may be seen to close a moment before it can be reaped."""
+    if process.exitcode is None:
+        process.join(timeout=0.2)
+    return process.exitcode
 
 
 def _serve(pipe: Connection, memory_bytes: int) -> None:
