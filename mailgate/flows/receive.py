@@ -41,6 +41,7 @@ BATCH_BYTES = 32 * 1024 * 1024
 LEASE = timedelta(minutes=2)
 #: When a mail is read again whose files could not be stored, or whose bytes could not be fetched.
 _AWAY = timedelta(seconds=10)
+_MOST_FOUND_BY = 600
 _BACKOFF, LONGEST_PAUSE = (timedelta(seconds=2), timedelta(seconds=20)), timedelta(minutes=10)
 
 
@@ -222,8 +223,9 @@ def _settle(
 
 
 def _address(mail: ClaimedMail, reading: Reading) -> str:
+    """Whom a row of the journal is found by; of an envelope's sender as much as an index holds, whatever is in it."""
     author = reading.message.author or reading.message.from_
-    return author.address if author else mail.mail_from
+    return author.address if author else mail.mail_from[:_MOST_FOUND_BY]
 
 
 def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, error: Exception) -> Settled:

@@ -41,6 +41,9 @@ _BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+")
 _ADDRESS_FIELDS = ("from", "to", "cc", "reply-to")
 _MAIL_PARSER_FIELDS = frozenset((*_ADDRESS_FIELDS, "date"))
 _MOST_OF_ONE = 5
+#: Octets of an address and of an id, beyond which they are none: no SMTP command and no index of a database holds them
+#: (RFC 5321 §4.5.3.1: local part 64, domain 255; RFC 5322 §2.1.1: a line).
+_MOST_OF_ADDRESS, _MOST_OF_ID = 320, 900
 #: Characters of a field up to which what was read in it is remembered.
 _SHORT = 200
 #: A date as nearly all programs write it; mail-parser's reader goes through every other one letter by letter.
@@ -133,11 +136,11 @@ def message_ids(value: str) -> list[str]:
     """All ids of a field in order, without brackets; bare words with an @ where a sender forgot the brackets."""
     found = _ID.findall(value)
     if found:
-        return [one_line(i) for i in found]
+        return [one_line(i) for i in found if _is_within(i, _MOST_OF_ID)]
     if "<" in value and ">" in value:  # <> or an id with spaces in it
         inner = "".join(value[value.find("<") + 1 : value.rfind(">")].split()).strip("<>")
-        return [one_line(inner)[:900]] if inner else []
-    return [word.strip("<>,;") for word in value.split() if "@" in word and len(word) <= 900]
+        return [one_line(inner)] if inner and _is_within(inner, _MOST_OF_ID) else []
+    return [word.strip("<>,;") for word in value.split() if "@" in word and _is_within(word, _MOST_OF_ID)]
 
 
 def message_id(value: str) -> str | None:
@@ -146,7 +149,11 @@ def message_id(value: str) -> str | None:
     if found:
         return found[0]
     bare = one_line(value).strip("<> ")
-    return bare[:900] or None
+    return bare if bare and _is_within(bare, _MOST_OF_ID) else None
+
+
+def _is_within(text: str, octets: int) -> bool:
+    return len(text) <= octets and (text.isascii() or len(text.encode("utf-8", "replace")) <= octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +267,7 @@ def _cut_addresses(value: str, limits: MailLimits) -> str:
 def _people(pairs: Iterable[tuple[str, str]], raw: str) -> tuple[Address, ...]:
     """mail-parser's (name, address) pairs as ours; without any, what a lenient look at the field finds."""
     found = [Address(decode_words(name), normalise(address)) for name, address in pairs if "@" in address]
+    found = [person for person in found if _is_within(person.address, _MOST_OF_ADDRESS)]
     if not found and raw:
         rescued = (_rescue(piece) for piece in raw.split(",")[:50])
         found = [person for person in rescued if person is not None]
@@ -274,7 +282,10 @@ def _rescue(value: str) -> Address | None:
         address = next((word for word in address.split() if "@" in word), address)
     if not bracket and "@" not in address:
         return None
-    return Address(decode_words(name.strip().strip('"')), normalise(address)) if address else None
+    address = normalise(address)
+    if not address or not _is_within(address, _MOST_OF_ADDRESS):
+        return None
+    return Address(decode_words(name.strip().strip('"')), address)
 
 
 def _is_devious(written: str) -> bool:
