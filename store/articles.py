@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
-from store import search
-from store.tables import ARTICLE, ARTICLE_FILE, ARTICLE_VERSION, is_sqlite
+from store import claims, search
+from store.tables import ARTICLE, ARTICLE_FILE, ARTICLE_VERSION
 
 _LISTED = (
     ARTICLE.c.id, ARTICLE.c.slug, ARTICLE.c.title, ARTICLE.c.language, ARTICLE.c.section, ARTICLE.c.position,
@@ -28,8 +28,7 @@ def known(connection: Connection, slugs: Sequence[str] | None = None) -> dict[st
 
 def alone(connection: Connection) -> None:
     """Let no other node import until this transaction ends; SQLite has its one writer anyway."""
-    if not is_sqlite(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(6245002)"))
+    claims.alone(connection, claims.Deed.IMPORT)
 
 
 def put(

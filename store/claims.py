@@ -10,12 +10,34 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import IntEnum
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, not_, or_, select, text, update
 
 from store import fast
 from store.errors import LostLease
 from store.tables import LEASE
+
+
+class Deed(IntEnum):
+    """What is not to be done by two nodes at once: numbers of PostgreSQL's advisory locks."""
+
+    MIGRATION = 6245001
+    IMPORT = 6245002
+    DIGESTS = 6245003
+    REVIEWS = 6245004
+    ALARM = 6245005
+    LATE_MAILS = 6245006
+    AUDIT = 6245007
+
+
+def alone(connection: Connection, deed: Deed) -> None:
+    """Let no other node do it until this transaction ends; SQLite has its one writer anyway.
+
+    Whoever asks whether a thing was done, and then does it, asks behind this: what another node did is seen.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:deed)"), {"deed": int(deed)})
 
 
 def claim(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from store import claims
 from store.engine import Database
 from store.errors import StoreTooNew
 
@@ -67,8 +68,7 @@ def migrate(database: Database, upto: str = "") -> tuple[str | None, str]:
         from alembic import command
 
         with database.write() as connection:
-            if connection.dialect.name == "postgresql":
-                # Two nodes that start together: the second waits here and then finds nothing to do.
-                connection.execute(text("SELECT pg_advisory_xact_lock(6245001)"))
+            # Two nodes that start together: the second waits here and then finds nothing to do.
+            claims.alone(connection, claims.Deed.MIGRATION)
             command.upgrade(_config(connection), wanted)
     return before, wanted

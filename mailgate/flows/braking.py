@@ -14,7 +14,8 @@ from mailgate import log
 from mailgate.flows.letters import letter
 from mailgate.flows.site import Site
 from mailgate.notify.plan import Person
-from store import journal, outbox, people
+from store import claims, journal, outbox, people
+from store.claims import Deed
 from store.vocabulary import Notice, Role
 
 _LOG = log.get("limits")
@@ -53,6 +54,7 @@ def _was_told(connection: Connection, site: Site) -> bool:
 
 def _tell(connection: Connection, site: Site) -> int:
     """To the admins, where there is none to the managers, else to all agents."""
+    claims.alone(connection, Deed.ALARM)
     rows = _reached(connection, site)
     if not rows or _was_told(connection, site):
         return 0

@@ -23,7 +23,8 @@ from mailgate.flows.site import DigestTime, Site
 from mailgate.links.tokens import digest
 from mailgate.notify.plan import Person
 from mailgate.people import preferences
-from store import figures, journal, links, outbox, people
+from store import claims, figures, journal, links, outbox, people
+from store.claims import Deed
 from store.vocabulary import Category, Notice, Role
 
 _LOG = log.get("digests")
@@ -53,6 +54,7 @@ class Digests:
         return written
 
     def _day(self, connection: Connection, local: datetime, due: list[str]) -> int:
+        claims.alone(connection, Deed.DIGESTS)
         times, today = self._site.digests, local.date()
         day = _Day(connection, self._site.pinned(), local)
         if "held" in due and today.weekday() in times.held.days:

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row
 
 from mailgate.flows.deliver import agents_of, event_of, failure_notice
 from mailgate.flows.site import Site
-from store import outbox, tickets
+from store import claims, outbox, tickets
+from store.claims import Deed
 from store.vocabulary import Notice
 
 KIND = "delivery_delayed"
@@ -46,6 +47,7 @@ class LateMails:
 
 
 def _tell(connection: Connection, site: Site, late: list[Row[Any]], now: datetime) -> bool:
+    claims.alone(connection, Deed.LATE_MAILS)
     works = outbox.left_since(connection, min(row.first_try_at or row.created_at for row in late))
     known = {row.id: row for row in tickets.by_ids(connection, sorted({row.ticket_id for row in late}))}
     agents_written: set[tuple[int, str]] = set()

@@ -21,7 +21,8 @@ from mailgate.flows.site import Site
 from mailgate.links.tokens import digest
 from mailgate.notify.plan import Person
 from mailgate.people.roles import permissions
-from store import links, outbox, reviews
+from store import claims, links, outbox, reviews
+from store.claims import Deed
 from store.vocabulary import Notice, Role
 
 _LOG = log.get("reviews")
@@ -67,6 +68,7 @@ def _working_day(day: date) -> date:
 
 
 def _ask(connection: Connection, site: Site, since: datetime) -> int:
+    claims.alone(connection, Deed.REVIEWS)
     due = reviews.unasked(connection, since - _FRESH, since, _MOST)
     leading = {r.organisation_id for r in due if _administers(r)}
     known: dict[int, list[Row[Any]]] = {one: reviews.members(connection, [one], _MOST_NAMED) for one in leading}

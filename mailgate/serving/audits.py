@@ -29,7 +29,8 @@ from mailgate.notify.plan import Person
 from mailgate.sections import WEEKDAYS
 from mailgate.serving.mailboxes import account_of, cursor_of
 from mailgate.yamltypes import bound
-from store import audits, outbox, people
+from store import audits, claims, outbox, people
+from store.claims import Deed
 from store.vocabulary import Notice, Role
 
 _LOG = log.get("audit")
@@ -98,6 +99,13 @@ def audit(
     house: House, since: datetime, scope: Scope = Scope(), stopping: Callable[[], bool] = lambda: False
 ) -> Audited:
     """Look at everything since then, and keep what was found if it was everything. Raises StoreError."""
+    found = _looked(house, since, scope, stopping)
+    if scope.is_all:
+        house.site.writer.call(lambda connection: audits.put(connection, _row(house, found)))
+    return found
+
+
+def _looked(house: House, since: datetime, scope: Scope, stopping: Callable[[], bool]) -> Audited:
     site, now = house.site, house.site.clock()
     found = Audited(now, since)
     with house.database.read() as connection:
@@ -115,15 +123,15 @@ def audit(
         if not scope.mailboxes or section.label in scope.mailboxes:
             wire = Wire(time.monotonic, stopping, scope.folders)
             look(account_of(section, house.settings), Books(places, reads, known), since, now, found.seen, wire)
-    if not scope.is_all:
-        return found
-    row = {
-        "id": site.ids.new(), "at": now, "seen": found.seen.mails, "accounted": found.accounted,
+    return found
+
+
+def _row(house: House, found: Audited) -> dict[str, Any]:
+    return {
+        "id": house.site.ids.new(), "at": found.at, "seen": found.seen.mails, "accounted": found.accounted,
         "strays": len(found.seen.strays), "unreached": len(found.seen.unreached), "unsent": found.unsent,
         "detail": found.line,
     }  # fmt: skip
-    site.writer.call(lambda connection: audits.put(connection, row))
-    return found
 
 
 def take_in_strays(house: House, strays: Sequence[Stray]) -> tuple[list[Stray], list[str]]:
@@ -193,17 +201,28 @@ class DailyAudit:
         with house.database.read() as connection:
             last, first = audits.newest(connection), audits.oldest(connection)
         looked_back = first is not None and first.astimezone(local.tzinfo).date() != local.date()
-        if not looked_back or (last is not None and last.at.astimezone(local.tzinfo).date() == local.date()):
+        if not looked_back or _is_of_today(last, local):
             self._done = local.date()  # done, or the gateway's first day: there is nothing to look back on
             return False
         if self._next_try > time.monotonic():
             return False
         self._next_try = time.monotonic() + _RETRY_SECONDS
-        found = audit(house, house.site.clock() - _DAILY_SPAN, stopping=self._stop.is_set)
+        found = _looked(house, house.site.clock() - _DAILY_SPAN, Scope(), self._stop.is_set)
+        if self._stop.is_set():
+            return False  # it was cut short: whoever serves next looks at all of it
+        kept: bool = house.site.writer.call(lambda connection: self._keep(connection, found, local))
         self._done = local.date()
-        (_LOG.warning if found.troubles else _LOG.info)("audit", line=found.line)
-        if house.site.sends(Notice.AUDIT):
-            house.site.writer.call(lambda connection: self._tell(connection, found))
+        (_LOG.warning if found.troubles else _LOG.info)("audit", line=found.line, told=kept)
+        return kept
+
+    def _keep(self, connection: Connection, found: Audited, local: datetime) -> bool:
+        """Write it down and tell it, both or neither; False where another node was first, for it may take minutes."""
+        claims.alone(connection, Deed.AUDIT)
+        if _is_of_today(audits.newest(connection), local):
+            return False
+        audits.put(connection, _row(self._house, found))
+        if self._house.site.sends(Notice.AUDIT):
+            self._tell(connection, found)
         return True
 
     def _tell(self, connection: Connection, found: Audited) -> None:
@@ -219,3 +238,7 @@ class DailyAudit:
             person = Person(agent.id, agent.name, agent.address, language, Role.AGENT)
             letters.append(letter(site, Notice.AUDIT, person, {"rows": rows}, found.at))
         outbox.enqueue(connection, letters)
+
+
+def _is_of_today(last: Row[Any] | None, local: datetime) -> bool:
+    return last is not None and last.at.astimezone(local.tzinfo).date() == local.date()

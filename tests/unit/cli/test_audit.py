@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Connection, select
 
 from mailgate import app
@@ -15,7 +16,8 @@ from mailgate.metrics import Metrics
 from mailgate.serving.audits import DailyAudit, is_overdue
 from mailgate.serving.ops import Watched, find_warnings, measure
 from mailgate.settings import load_settings
-from store import audits, cursors, timers
+from store import audits, cursors, outbox, timers
+from store.errors import StoreUnavailable
 from store.tables import OUTBOX, TICKET
 from tests.unit.cli.conftest import Shell
 from tests.unit.ingest.fake_imap import FakeFolder, FakeImap
@@ -165,6 +167,37 @@ def test_once_a_day_and_a_monitor_can_tell_when(shell: Shell) -> None:
             assert metrics.registry.get_sample_value("mailgate_audit_overdue") == float(overdue)
             said = [warning for warning in find_warnings(dead) if "audit" in warning]
             assert said == ([f"no audit since {last.at:%Y-%m-%d %H:%M} UTC"] if overdue else [])
+    finally:
+        house.close()
+
+
+def test_what_was_found_is_told_once_though_somebody_dies_or_another_looks_too(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That it was done and what is told of it are one; of two nodes that look for minutes one tells."""
+    shell.change("\nportal:", "\ndigests: {audit: {hour: 0}}\nportal:")
+    shell.take_in(shell.mail())
+    house = app.open_house(load_settings(shell.file))
+    site, real = house.site, audits.undecided
+    tomorrow = replace(house, site=replace(site, clock=lambda: site.clock() + timedelta(days=1)))
+
+    def killed(*_: object) -> None:
+        raise StoreUnavailable("gone")
+
+    def beside(connection: Connection, before: datetime) -> int:
+        monkeypatch.setattr(audits, "undecided", real)
+        assert DailyAudit(tomorrow).sweep()
+        return real(connection, before)
+
+    try:
+        with monkeypatch.context() as dying, pytest.raises(StoreUnavailable):
+            dying.setattr(outbox, "enqueue", killed)
+            DailyAudit(tomorrow).sweep()
+        monkeypatch.setattr(audits, "undecided", beside)
+        assert not DailyAudit(tomorrow).sweep()
+        with house.database.read() as connection:
+            told = [row.recipient for row in connection.execute(select(OUTBOX)) if row.notice == "AUDIT"]
+        assert told == ["bruno@example.test"]
     finally:
         house.close()
 
