@@ -55,7 +55,8 @@ NOBODY = "erased.invalid"
 _PART = 400
 Large = Callable[[str], bytes | None]
 Marks = Callable[[str], str]  # SHA-256 of a mail → what stands in its place
-_DIGESTS = (Notice.AGENT_DIGEST, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.N14, Notice.ACK_DIGEST)
+#: They name tickets and people of others; a digest of acknowledgements only its own receiver's.
+_DIGESTS = (Notice.AGENT_DIGEST, Notice.HELD_DIGEST, Notice.WEEKLY, Notice.N14)
 _UNSENT = (OutboxState.WAITING, OutboxState.SENDING)
 #: Columns of programs' words: a person's name is taken out of these, and of no sentence that somebody else wrote.
 _RECORDS = {"event": ("data",), "outbox": ("body",), "webhook": ("body",), "journal": ("record",)}

@@ -46,7 +46,7 @@ class Upkeep:
         now = site.clock()
         sums: tuple[tuple[str, timedelta, Callable[..., int]], ...] = (
             ("raw mails", kept.raw_mails, retention.raw_mails),
-            ("sent mails", kept.sent_mails, retention.sent_mails),
+            ("sent mails", kept.sent_mails, partial(retention.sent_mails, now=now)),
             ("access links", kept.access_links, retention.access_links),
             ("closed tickets", kept.closed_tickets, self._closed),
         )

@@ -190,9 +190,10 @@ def test_what_was_found_is_told_once_though_somebody_dies_or_another_looks_too(
         return real(connection, before)
 
     try:
-        with monkeypatch.context() as dying, pytest.raises(StoreUnavailable):
+        with monkeypatch.context() as dying:
             dying.setattr(outbox, "enqueue", killed)
-            DailyAudit(tomorrow).sweep()
+            with pytest.raises(StoreUnavailable):
+                DailyAudit(tomorrow).sweep()
         monkeypatch.setattr(audits, "undecided", beside)
         assert not DailyAudit(tomorrow).sweep()
         with house.database.read() as connection:

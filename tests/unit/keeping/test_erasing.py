@@ -132,6 +132,19 @@ def test_who_is_nearly_called_the_same_keeps_everything(kept: Kept, eraser: Eras
     assert [line for line in kept.lines() if line["key"] in keys] == said
 
 
+def test_what_others_wait_for_leaves(kept: Kept, eraser: Eraser) -> None:
+    """Whose tickets have no acknowledgement is told their numbers an hour later; no sweep would write that anew."""
+    live(kept)
+    with kept.places.database.write() as connection:
+        theirs = OUTBOX.update().where(OUTBOX.c.recipient == CARMEN[1], OUTBOX.c.notice == "N1")
+        connection.execute(theirs.values(notice="ACK_DIGEST"))
+    waiting = [row for row in all_of(kept, OUTBOX) if row.notice == "ACK_DIGEST"]
+    erasing.erase(eraser, MARIA[1], kept.site.clock())
+    assert waiting
+    assert [row for row in all_of(kept, OUTBOX) if row.notice == "ACK_DIGEST"] == waiting
+    assert traces(kept.places) == []
+
+
 def test_the_mail_that_comes_again_is_a_duplicate_of_nothing(kept: Kept, eraser: Eraser) -> None:
     first = live(kept)
     erasing.erase(eraser, MARIA[1], kept.site.clock())
