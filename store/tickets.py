@@ -210,6 +210,15 @@ def comments(connection: Connection, ticket_id: int, *, public_only: bool = Fals
     return list(connection.execute(query))
 
 
+def comment_ids(connection: Connection, ticket_id: int, *, public_only: bool = False) -> list[int]:
+    """The ids of the ticket's comments (and notes) in order; without their texts, which may be a megabyte each."""
+    c = COMMENT.c
+    query = select(c.id).where(c.ticket_id == ticket_id).order_by(c.created_at, c.id)
+    if public_only:
+        query = query.where(c.kind == CommentKind.COMMENT)
+    return list(connection.execute(query).scalars())
+
+
 def count_comments(connection: Connection, ticket_id: int, since: datetime) -> int:
     """How many comments of customers the ticket got since then."""
     c = COMMENT.c

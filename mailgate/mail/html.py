@@ -10,6 +10,7 @@ from __future__ import annotations
 import html as stdlib_html
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -92,7 +93,9 @@ _MOST_ATTRIBUTES = 400_000
 #: Both builders compare each attribute of a tag with those before it (100,000 in one: 70 s), nh3 each `&` in a text.
 _MOST_OF_ONE_TAG = 200
 _MOST_AMPERSANDS = 100_000
-_MOST_LINKED_LINES = 1_000
+_MOST_LINKED = 60_000
+#: What the look at a line costs besides its letters.
+_LINE_COSTS, _LONGEST_LINKED = 40, 4_000
 #: bleach's own pattern knows a list of top-level domains (no `http://intranet/`) and links `foo.py`.
 _URL = re.compile(r"\b(?<![@./])(?:https?://|www\.)[^\s<>\"'`{}|\\^]{2,2000}", re.IGNORECASE)
 
@@ -241,21 +244,36 @@ def _linker() -> Any:
     return Linker(callbacks=[safe], skip_tags={"pre", "code"}, parse_email=False, url_re=_URL)
 
 
-def linkify(text: str) -> str:
-    """Plain text as HTML: escaped, web addresses linked, line breaks as `<br>`."""
+@dataclass(slots=True)
+class Links:
+    """How much text bleach may still look through, in letters: it takes 9 s for 1 MiB, and a page has many texts."""
+
+    left: int = _MOST_LINKED
+
+    def takes(self, line: str) -> bool:
+        """Count a line; whether it is looked through."""
+        costs = len(line) + _LINE_COSTS
+        if len(line) > _LONGEST_LINKED or costs > self.left:
+            return False
+        self.left -= costs
+        return True
+
+
+def linkify(text: str, links: Links | None = None) -> str:
+    """Plain text as HTML: escaped, web addresses linked, line breaks as `<br>`.
+
+    links: shared by texts of one page; what goes beyond is text without links. bleach is slow, so it sees only lines
+    with a web address, and no very long ones.
+    """
+    links = Links() if links is None else links
     escaped = stdlib_html.escape(text, quote=False).replace("\r\n", "\n").replace("\r", "\n")
     if "://" in escaped or "www." in escaped:
         lines = escaped.split("\n")
-        linked = [k for k, line in enumerate(lines) if "://" in line or "www." in line][:_MOST_LINKED_LINES]
-        for k in linked:
-            lines[k] = _link_line(lines[k])
+        for k, line in enumerate(lines):
+            if ("://" in line or "www." in line) and links.takes(line):
+                lines[k] = str(_linker().linkify(line))
         escaped = "\n".join(lines)
     return escaped.replace("\n", "<br>\n")
-
-
-def _link_line(line: str) -> str:
-    """bleach is slow, so it sees only lines with a web address, and no very long ones."""
-    return line if len(line) > 4_000 else str(_linker().linkify(line))
 
 
 def clean_own(html: str) -> str:

@@ -309,7 +309,8 @@ def filed(request: Request) -> Response:
         ticket = tickets.by_key(connection, request.path_params["key"][:40])
         if ticket is None or ticket.id not in visit.filed:
             raise HTTPException(404)
-        comment = next(iter(tickets.comments(connection, ticket.id, public_only=True)), None)
+        ids = tickets.comment_ids(connection, ticket.id, public_only=True)
+        comment = tickets.comment(connection, ids[0]) if ids else None
         files = tickets.attachments(connection, [comment.id]) if comment is not None else []
     return desk.page(
         request, "new_filed.html", here="new", key=ticket.key, subject=ticket.subject, at=ticket.created_at,

@@ -19,7 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 from sqlalchemy import Row
 
 from mailgate.links.tokens import SECRET_WORDS
-from mailgate.mail.html import linkify, sanitise
+from mailgate.mail.html import Links, linkify, sanitise
 from mailgate.mail.limits import MailLimits
 from mailgate.mail.passcodes import without_codes
 from mailgate.mail.phrases import words
@@ -49,7 +49,7 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(r"\[(?:cid|image|imagem|imagen|inline image)\s*:\s*([^\]\n]{1,200})\]", re.IGNORECASE)
-_UNSPOKEN = re.compile(r"<(?:https?|mailto|cid):[^>\s]{1,2000}>|" + _PLACEHOLDER.pattern, re.IGNORECASE)
+_UNSPOKEN = re.compile(r"<(?:https?|mailto|cid):[^<>\s]{1,2000}>|" + _PLACEHOLDER.pattern, re.IGNORECASE)
 _FILLER = re.compile(r"[\s\u200b\-–—_*>]*")
 _MOST_PLACED = 100
 _MOST_PIXELS = 20_000
@@ -75,12 +75,23 @@ class Said:
 class Gallery:
     """The files of one comment and where a page finds them. folder: `/tickets/SUP-1/files`.
 
-    sizes: of pictures in pixels, by the id of the row, where they are known: their place is kept free.
+    sizes: of pictures in pixels, by the id of the row, where they are known: their place is kept free. links: how much
+    of plain text may still be looked through for addresses; a page has one for all its comments.
     """
 
     folder: str
     rows: Sequence[Row[Any]]
     sizes: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    links: Links = field(default_factory=Links)
+    _ids: dict[str, int] = field(init=False, repr=False, default_factory=dict)
+    _names: dict[str, int] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Ten thousand `[cid:…]` in one mail are each looked up here, not among a hundred files."""
+        for place, row in enumerate(self.rows):
+            if row.content_type in PICTURES:
+                self._ids.setdefault((row.content_id or "").lower(), place)
+                self._names.setdefault(row.filename.lower(), place)
 
     def url(self, row: Row[Any]) -> str:
         """The address of a file."""
@@ -89,9 +100,11 @@ class Gallery:
     def by_cid(self, cid: str) -> Row[Any] | None:
         """The image of that Content-ID (RFC 2392 §2), or of that file name."""
         wanted = {cid.strip("<> ").lower(), unquote(cid).strip("<> ").lower()}
-        shown = [row for row in self.rows if row.content_type in PICTURES]
-        exact = next((row for row in shown if (row.content_id or "").lower() in wanted), None)
-        return exact or next((row for row in shown if row.filename.lower() in wanted), None)
+        for known in (self._ids, self._names):
+            places = [known[one] for one in wanted if one in known]
+            if places:
+                return self.rows[min(places)]
+        return None
 
 
 def show(comment: Row[Any], gallery: Gallery, *, as_text: bool = False, veiled: bool = False) -> Said:
@@ -200,12 +213,12 @@ def _text(text: str, gallery: Gallery, placed: dict[int, None]) -> Markup:
         if row is None or len(placed) > _MOST_PLACED:
             continue
         placed[row.id] = None
-        pieces.append(linkify(text[last : match.start()]))
+        pieces.append(linkify(text[last : match.start()], gallery.links))
         size = gallery.sizes.get(row.id)
         place = f' width="{size[0]}" height="{size[1]}"' if size else ""
         pieces.append(f'<img src="{escape(gallery.url(row))}" alt="{escape(row.filename)}"{place} loading="lazy">')
         last = match.end()
-    pieces.append(linkify(text[last:]))
+    pieces.append(linkify(text[last:], gallery.links))
     return Markup("".join(pieces))  # noqa: S704 - escaped by linkify, or two lines above
 
 
@@ -270,11 +283,13 @@ def _first_after(nodes: list[Any], end: int) -> int:
 
 
 def _first_letters(text: str, wanted: int) -> str:
-    for index in range(len(text) + 1):
-        if len(_fold(text[:index])) >= wanted:
-            rest = text[index:]
-            return text[:index] + rest[: len(rest) - len(rest.lstrip(".,;:!?…)\"'»”"))]
-    return text
+    """The text up to its letter of that number, with the marks behind it. In one pass: a node may be a whole mail."""
+    index = 0
+    while wanted > 0 and index < len(text):
+        wanted -= len(_fold(text[index]))
+        index += 1
+    rest = text[index:]
+    return text if wanted > 0 else text[:index] + rest[: len(rest) - len(rest.lstrip(".,;:!?…)\"'»”"))]
 
 
 def _is_filler(node: Any) -> bool:

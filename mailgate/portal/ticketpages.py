@@ -86,11 +86,11 @@ def page(
     """The page of a ticket as this visitor may see it; after a form that was not done, with what was written."""
     site, shown, grant = desk.site, admitted.ticket, admitted.grant
     translator = desk.translator(request, admitted.language, zone=admitted.zone)
-    wanted = request.query_params.get("text", "")
     wish = Wish(
-        int(wanted) if wanted.isdecimal() and len(wanted) < 20 else 0,
+        _number(request, "text"),
         "all" in request.query_params,
         admitted.visitor is not None,
+        _number(request, "before"),
     )
     done = request.query_params.get("done", "")
     agent = people.agent(connection, grant.agent_id) if grant.agent_id is not None else None
@@ -117,6 +117,12 @@ def page(
         most_text=MOST_TEXT,
         offers_password=offers_password(connection, admitted),
     )
+
+
+def _number(request: Request, name: str) -> int:
+    """The id that an address names; 0 for none."""
+    wanted = request.query_params.get(name, "")
+    return int(wanted) if wanted.isdecimal() and len(wanted) < 20 else 0
 
 
 @dataclass(frozen=True, slots=True)

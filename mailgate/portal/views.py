@@ -17,6 +17,7 @@ from mailgate.flows.formrows import rows
 from mailgate.flows.site import Site
 from mailgate.flows.veiling import carries_code, is_veiled
 from mailgate.log import shorten
+from mailgate.mail.html import Links
 from mailgate.mail.picturesize import HEAD_BYTES, size_of
 from mailgate.portal.entries import Entry, FileLink
 from mailgate.portal.happened import label_of, told
@@ -25,8 +26,12 @@ from mailgate.yamltypes import text_in
 from store import people, tickets
 from store.vocabulary import Category, Role
 
-#: How many comments a page shows until the visitor asks for all.
-SHOWN_AT_FIRST = 100
+#: How many comments a page shows until the visitor asks for all, and then; and how many letters of theirs. A mail may
+#: have two million, and whoever may write on a ticket may send a hundred mails a day.
+SHOWN_AT_FIRST, _MOST_SHOWN = 100, 1_000
+_LETTERS_AT_FIRST, _MOST_LETTERS = 1_000_000, 3_000_000
+#: So many are read at once, the newest first.
+_READ_AT_ONCE = 4
 _MOST_MEASURED = 40
 
 #: Marks of a mail that the page has words for.
@@ -47,7 +52,8 @@ class Somebody:
 
 @dataclass(frozen=True, slots=True)
 class TicketPage:
-    """A ticket as its page shows it. hidden: how many older comments are left out at first."""
+    """A ticket as its page shows it. hidden: how many older comments are left out. before: the comment that those stand
+    before, where not even a page of all of them has room; else 0."""
 
     key: str
     subject: str
@@ -65,17 +71,20 @@ class TicketPage:
     entries: tuple[Entry, ...]
     last_comment_id: int
     hidden: int
+    before: int = 0
     form: tuple[tuple[str, str], ...] = ()  # label and value of the topic's fields
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How the visitor wants to see it, and may. text_of: the comment whose plain text is wanted; everything: no older
-    ones left out. signed_in: may save his own mails; an agent everybody's."""
+    """How the visitor wants to see it, and may. text_of: the comment whose plain text is wanted; everything: older ones
+    too, as many as a page holds. signed_in: may save his own mails; an agent everybody's. before: only what was said
+    before this comment."""
 
     text_of: int = 0
     everything: bool = False
     signed_in: bool = False
+    before: int = 0
 
 
 def ticket_page(
@@ -84,9 +93,7 @@ def ticket_page(
     """Everything the page of one ticket shows to the holder of a grant."""
     workflow = site.book().workflow
     is_agent = grant.agent_id is not None
-    comments = tickets.comments(connection, ticket.id, public_only=not is_agent)
-    hidden = 0 if wish.everything else max(0, len(comments) - SHOWN_AT_FIRST)
-    shown = comments[hidden:]
+    shown, hidden, until = _shown(connection, ticket.id, wish, public_only=not is_agent)
     files = tickets.attachments(connection, [one.id for one in shown])
     of_comment: dict[int, list[Row[Any]]] = {}
     for file in files:
@@ -98,8 +105,13 @@ def ticket_page(
     for event in events:
         if event.kind in ("mail_read", "commented"):
             remarks.setdefault(event.data.get("comment_id", ""), {}).update(event.data)
-    entries = [_comment(one, Gallery(folder, of_comment.get(one.id, []), sizes), grant, wish, remarks) for one in shown]
-    since = shown[0].created_at if hidden else None
+    links = Links()
+    entries = [
+        _comment(one, Gallery(folder, of_comment.get(one.id, []), sizes, links), grant, wish, remarks)
+        for one in reversed(shown)  # the newest have their addresses linked first
+    ]
+    since = shown[0].created_at if hidden and shown else None
+    events = [one for one in events if until is None or one.at < until]
     entries += _events(connection, site, events, language, since)
     entries += told(connection, site, events, language, since, is_agent=is_agent)
     entries.sort(key=lambda entry: (entry.at, entry.id))
@@ -125,8 +137,34 @@ def ticket_page(
         entries=tuple(entries),
         last_comment_id=shown[-1].id if shown else 0,
         hidden=hidden,
+        before=shown[0].id if hidden and shown and wish.everything else 0,
         form=tuple(rows(site.book(), dict(ticket._mapping), language)),
     )
+
+
+def _shown(
+    connection: Connection, ticket_id: int, wish: Wish, *, public_only: bool
+) -> tuple[list[Row[Any]], int, datetime | None]:
+    """The newest comments that a page has room for, in order; how many older ones there are; and until when (None: now)
+    it shows what happened. The newest is shown however long it is."""
+    ids = tickets.comment_ids(connection, ticket_id, public_only=public_only)
+    until = None
+    if wish.before in ids:
+        last = tickets.comment(connection, wish.before)
+        until = last.created_at if last is not None else None
+        ids = ids[: ids.index(wish.before)]
+    most, left = (_MOST_SHOWN, _MOST_LETTERS) if wish.everything else (SHOWN_AT_FIRST, _LETTERS_AT_FIRST)
+    shown: list[Row[Any]] = []
+    while ids and left > 0 and len(shown) < most:
+        part = ids[-min(_READ_AT_ONCE, most - len(shown)) :]
+        rows = {row.id: row for row in tickets.comments_by_ids(connection, part)}
+        while part and left > 0:
+            row = rows.get(part.pop())
+            ids.pop()
+            if row is not None:  # erased meanwhile
+                shown.append(row)
+                left -= sum(map(len, (row.html or "", row.text, row.reply, row.elided)))
+    return shown[::-1], len(ids), until
 
 
 def _sizes(site: Site, files: Sequence[Row[Any]]) -> dict[int, tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 
 import httpx
 import pytest
@@ -197,3 +198,24 @@ def test_one_link_asks_so_often_and_no_more(make_portal: Callable[..., Portal]) 
     assert portal.visit().get("/healthz").status_code == 200
     portal.clock.advance(timedelta(minutes=1))
     assert browser.get("/tickets/SUP-1").status_code == 200
+
+
+def test_a_page_holds_so_many_letters_and_older_ones_are_a_page_further(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred mails of two megabytes, a day's worth, made each look at their ticket take a gigabyte and more."""
+    monkeypatch.setattr(views, "_LETTERS_AT_FIRST", 1_000)
+    monkeypatch.setattr(views, "_MOST_LETTERS", 3_000)
+    for number in range(6):
+        text = f"zq{number}zq " + "palavra " * 50
+        portal.house.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-1] Estoque" if number else "Estoque", text))
+        portal.clock.advance(timedelta(minutes=1))
+    browser = portal.opened("SUP-1")
+    pages = ["/tickets/SUP-1", "/tickets/SUP-1?all"]
+    seen = [re.findall("zq([0-9])zq", browser.get(page).text) for page in pages]
+    assert seen == [["4", "5"], ["2", "3", "4", "5"]]
+    [further] = re.findall(r'href="(\?all&amp;before=[0-9]+)"', browser.get(pages[1]).text)
+    rest = browser.get(f"/tickets/SUP-1{unescape(further)}").text
+    assert re.findall("zq([0-9])zq", rest) == ["0", "1"]
+    assert 'class="older"' not in rest
+    assert browser.get("/tickets/SUP-1?all&before=12345").text.count("<article") == 4

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from mailgate.links.tokens import SECRET_WORDS
-from mailgate.portal.said import cut_quote, without_tokens
+from mailgate.mail.html import Links, linkify
+from mailgate.portal.said import Gallery, cut_quote, show, without_tokens
 
 ATTRIBUTION = "Em qua., 5 de nov. de 2025 às 10:22, Suporte <suporte@example.test> escreveu:"
 HTML_ATTRIBUTION = ATTRIBUTION.replace("<", "&lt;<a href='mailto:x'>").replace(">", "</a>&gt;", 1)
@@ -84,3 +88,48 @@ def test_tokens_that_a_quote_carries_are_taken_out() -> None:
 def test_every_link_that_does_something_is_taken_out(path: str) -> None:
     """A customer who answers the mail that signs him in quotes its link to all who see the ticket."""
     assert without_tokens(f"> https://x.test/{path}/{'Ab_-' * 8}") == f"> https://x.test/{path}/…"
+
+
+# --- what one mail may cost each time that its page is looked at -----------------------------------------------------
+
+_QUOTE = "On Wed, 5 Nov 2025 at 10:22, Suporte <suporte@example.test> wrote:"
+
+
+def _comment(**texts: str) -> SimpleNamespace:
+    return SimpleNamespace(**{"role": "customer", "text": "", "reply": "", "elided": "", "html": "", **texts})
+
+
+@pytest.mark.parametrize(
+    ("comment", "shown"),
+    [
+        pytest.param(
+            _comment(html=f"{'a' * 200_000} {_QUOTE}", reply="a" * 200_000, elided=_QUOTE), "a" * 200_000,
+            id="a reply and its quote in one piece of text",
+        ),
+        pytest.param(
+            _comment(html="<p>Sim.</p><p>Nada.</p>", reply="Outra coisa", elided="<http:" * 150_000), "Outra coisa",
+            id="what is nearly an address, again and again",
+        ),
+        pytest.param(_comment(reply="[cid:x]" * 100_000), "[cid:x]", id="pictures that are none of a hundred"),
+        pytest.param(
+            _comment(reply="\n".join(["www.a.bc " * 400] * 250)), '<a href="http://www.a.bc"', id="addresses"
+        ),
+    ],
+)  # fmt: skip
+def test_no_mail_keeps_its_readers_waiting(comment: SimpleNamespace, shown: str) -> None:
+    """Each of these took from ten seconds to hours, at each look, in the process that takes mail."""
+    rows = [
+        SimpleNamespace(id=n, content_type="image/png", content_id=f"c{n}@x", filename=f"{n}.png") for n in range(100)
+    ]
+    began = time.process_time()
+    assert shown in show(comment, Gallery("/tickets/SUP-1/files", rows)).body  # type: ignore[arg-type]
+    assert time.process_time() - began < 3
+
+
+def test_a_page_has_so_many_links_for_all_its_texts() -> None:
+    """bleach looks through so much of a page; what comes then is text."""
+    links = Links(200)
+    assert linkify("veja www.x.test", links).count("<a ") == 1
+    assert linkify("\n".join(["veja www.x.test"] * 9), links).count("<a ") == 2
+    assert linkify("veja www.x.test <b>", links) == "veja www.x.test &lt;b&gt;"
+    assert "<a " in linkify("veja www.x.test")
