@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -254,6 +255,24 @@ def test_odd_requests(portal: Portal) -> None:
     bad = browser.post("/links", content=b"--x\r\nbroken", headers={"Content-Type": "multipart/form-data; boundary=x"})
     assert bad.status_code in (200, 400)
     assert browser.post("/links", content=b"\xff\xfe=%zz&" * 3).status_code in (200, 400)
+
+
+def test_a_form_is_in_utf_8(portal: Portal) -> None:
+    """Python's codecs are not for strangers to choose: one of them stopped all pages, and the taking of mail, for half
+    a minute a field, others made texts that are none."""
+    browser = portal.visit()
+    slow = "a" * 20_000 + "-" + "a" * 20_000
+    body = f'--X\r\nContent-Disposition: form-data; name="x-"\r\n\r\n{slow}\r\n--X--\r\n'
+    for charset in ("punycode", "PUNYCODE", '"punycode"', "utf-7", "undefined", "latin-1", ""):
+        kind = f"multipart/form-data; boundary=X; charset={charset}"
+        began = time.perf_counter()
+        assert browser.post("/new", content=body, headers={"Content-Type": kind}).status_code == 415, charset
+        assert time.perf_counter() - began < 1, charset
+    for charset in ("utf-8", "UTF-8"):
+        kind = f"multipart/form-data; boundary=X; charset={charset}"
+        assert browser.post("/new", content=body, headers={"Content-Type": kind}).status_code == 200
+        kind = f"application/x-www-form-urlencoded; charset={charset}"
+        assert browser.post("/new", content="text=a", headers={"Content-Type": kind}).status_code == 200
 
 
 def test_the_database_away(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
