@@ -20,6 +20,7 @@ from mailgate.flows import explaining
 from mailgate.flows.gathering import gathered
 from mailgate.flows.site import Site
 from mailgate.flows.veiling import is_veiled
+from mailgate.mail.build import may_be_named
 from mailgate.mail.passcodes import without_codes
 from mailgate.notify.compose import Composer
 from mailgate.notify.explained import Explained
@@ -233,6 +234,11 @@ def _row_view(site: Site, one: dict[str, Any]) -> RowView:
 
 
 def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
+    """The header. A customer's Message-ID that cannot stand in it is left out: the mail must leave all the same."""
+    references = tuple(one for one in body.get("references", ()) if may_be_named(one))
+    answered = body.get("in_reply_to", "")
+    if answered and not may_be_named(answered):
+        answered = next(reversed(references), "")
     extra = []
     if body.get("key"):
         extra.append(("X-Mailgate-Ticket", body["key"]))
@@ -252,8 +258,8 @@ def _head(row: Row[Any], body: dict[str, Any], now: datetime) -> Head:
         subject=body.get("subject", ""),
         message_id=row.message_id,
         date=now,
-        in_reply_to=body.get("in_reply_to", ""),
-        references=tuple(body.get("references", ())),
+        in_reply_to=answered,
+        references=references,
         auto_submitted=body.get("auto_submitted", ""),
         extra=tuple(extra),
     )

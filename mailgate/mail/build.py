@@ -213,8 +213,13 @@ def encoded_words(value: str) -> str:
     return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(w.encode('utf-8')).decode('ascii')}?=" for w in words)
 
 
+def may_be_named(message_id: str) -> bool:
+    """Whether a stranger's Message-ID can stand in a header of ours: some have letters beyond ASCII (RFC 6532 §3.2)."""
+    return _ID.fullmatch(message_id) is not None
+
+
 def _bracketed(message_id: str) -> str:
-    if not _ID.fullmatch(message_id):
+    if not may_be_named(message_id):
         raise ValueError(f"{message_id[:100]!r} cannot stand in a header as a message id")
     return f"<{message_id}>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from email import message_from_bytes, policy
 
 import pytest
@@ -31,6 +32,23 @@ def test_a_quoted_author_is_acknowledged_and_answered_like_anybody(story: Story,
     reply_to = json.loads(story.outbox("N5")[0].body)["reply_to"]
     again = _mail(address, "Obrigada!").replace(SUPPORT.encode(), reply_to.encode(), 1)
     assert story.receive(again, [reply_to], mail_from="ana@cliente.test").key == "SUP-1"
+
+
+@pytest.mark.parametrize("odd", ["ação@cliente.test", "\N{GRINNING FACE}@cliente.test"])
+def test_a_message_id_with_letters_beyond_ascii_keeps_no_answer_back(story: Story, odd: str) -> None:
+    """It cannot stand in a header of ours: acknowledgement and answers were given up, and one such mail of anybody on a
+    ticket kept back everything that was told of it. The conversation goes on by the ids that can."""
+    raw = re.sub(rb"Message-ID: <[^>]*>", b"Message-ID: <" + odd.encode() + b">", _mail(ANA[1]))
+    story.receive(raw)
+    story.agent_answers("SUP-1", "Fecha agora.")
+    acknowledged, answered = (message_from_bytes(one.raw) for one in story.deliver() if one.recipient == ANA[1])
+    assert acknowledged["In-Reply-To"] == acknowledged["References"] == answered["References"]
+    assert ".conversation@" in acknowledged["References"]
+    later = _mail(ANA[1], "Não fechou.").replace(
+        b"Subject: Estoque", f"In-Reply-To: <{odd}>\r\nSubject: Re".encode(), 1
+    )
+    assert story.receive(later).key == "SUP-1", "and it is found by such an id"
+    assert {row.state for row in story.outbox()} == {OutboxState.ACCEPTED, OutboxState.WAITING}
 
 
 def test_spellings_of_one_address_share_its_limits(story: Story) -> None:
