@@ -88,7 +88,7 @@ class Reader:
                 resolver=self.resolver,
                 trusted=self.trusted,
                 trusted_sealers=self.trusted_sealers,
-                trusted_hop=job.road != Road.SMTP or self._is_near(job.peer),
+                trusted_hop=self._is_by_ours(job),
                 dns_seconds=self.dns_seconds,
             )
         return Reading(self._stored(mail.message, mail.over_limit), mail.screening, mail.bounce, auth, mail.over_limit)
@@ -100,8 +100,15 @@ class Reader:
             self.blobs.put(file.content, file.sha256)
         return replace(message, attachments=tuple(replace(file, content=b"") for file in message.attachments))
 
+    def _is_by_ours(self, job: ReadJob) -> bool:
+        """Whether a server of the site can have handed the mail in: only then are its Authentication-Results read
+        (RFC 8601 §5). On the submission port it is an agent's own program, which may write what it likes."""
+        if job.road == Road.SUBMISSION:
+            return False
+        return job.road != Road.SMTP or self._is_near(job.peer)
+
     def _is_near(self, peer: str) -> bool:
-        """Whether a peer can be the site's own server: only then are its Authentication-Results read (RFC 8601 §5)."""
+        """Whether a peer can be the site's own server."""
         try:
             address = ipaddress.ip_address(peer)
         except ValueError:

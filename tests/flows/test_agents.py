@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -105,6 +106,29 @@ def test_a_released_answer_is_not_sent_again_by_its_link(opened: Story) -> None:
     assert len(_public(opened)) == 1
     assert customer.confirm(opened.site, token) is None
     assert (opened.work(), len(_public(opened)), len(opened.outbox("N5"))) == ([], 1, 1)
+
+
+CARLA = ("Carla", "carla@example.test")
+
+
+@pytest.mark.parametrize("author", [CARLA, ANA], ids=["a colleague", "a customer"])
+def test_an_agent_who_signs_in_is_nobody_else(make_story: Callable[..., Story], author: tuple[str, str]) -> None:
+    """I1, I4: the border's word about the author, written by his own program into a mail that he hands in himself."""
+    agents = [{"name": name, "address": address, "departments": ["suporte"]} for name, address in (BRUNO, CARLA)]
+    story = make_story(agents=agents)
+    story.receive(plain_mail(ANA, SUPPORT, "Nota recusada", "A nota 4411 foi recusada."))
+    to = story.agents_copy("SUP-1")
+    forged = plain_mail(author, to, "Re: aviso", "Pronto, zqforjado.\n\n#resolvido")
+    assert b"Authentication-Results: mx.example.test; dkim=pass" in forged
+    story.receive(forged, [to], mail_from=BRUNO[1], road=Road.SUBMISSION, auth_user=BRUNO[1])
+    (kept,) = [row for row in story.rows(COMMENT) if "zqforjado" in row.reply]
+    assert not kept.verified
+    assert all("zqforjado" not in row.reply for row in story.comments("SUP-1", "comment"))
+    assert all(b"zqforjado" not in one.raw for one in story.deliver() if one.recipient == ANA[1])
+    assert story.ticket("SUP-1").category != "solved"
+    own = plain_mail(BRUNO, to, "Re: aviso", "Pronto.", verified=False)
+    story.receive(own, [to], mail_from=BRUNO[1], road=Road.SUBMISSION, auth_user=BRUNO[1])
+    assert [row.reply for row in story.comments("SUP-1", "comment")][1:] == ["Pronto."]
 
 
 @pytest.mark.parametrize(
