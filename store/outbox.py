@@ -19,11 +19,7 @@ _OPEN = (OutboxState.WAITING, OutboxState.SENDING)
 _SENT = (
     select(func.count().label("mails"))
     .select_from(OUTBOX)
-    .where(
-        OUTBOX.c.notice.in_(bindparam("notices", expanding=True)),
-        OUTBOX.c.created_at > bindparam("since"),
-        OUTBOX.c.channel == "mail",
-    )
+    .where(OUTBOX.c.notice.in_(bindparam("notices", expanding=True)), OUTBOX.c.created_at > bindparam("since"))
 )
 _TOLD_OF = Query(
     select(OUTBOX.c.recipient, func.count().label("mails"))
@@ -40,7 +36,7 @@ _SENT_TO_MAILBOX = Query(
         OUTBOX.c.mailbox == bindparam("mailbox"), OUTBOX.c.created_at > bindparam("since")
     )
 )
-_COUNT_SENT = Query(_SENT)
+_COUNT_SENT = Query(_SENT.where(OUTBOX.c.channel == "mail"))
 _COUNT_SENT_TO = Query(_SENT.where(OUTBOX.c.recipient == bindparam("recipient")))
 
 
@@ -172,7 +168,8 @@ def of_ticket(connection: Connection, ticket_id: int) -> list[Row[Any]]:
 
 
 def count_sent(connection: Connection, notices: Sequence[str], since: datetime, recipient: str | None = None) -> int:
-    """How many of these notices were written since then, to one address or to all."""
+    """How many of these notices were written since then, to one address (or number of another channel) or by mail to
+    all."""
     named = list(notices)
     if recipient is None:
         return int(_COUNT_SENT.all(connection, notices=named, since=since)[0][0])

@@ -7,6 +7,7 @@ not, nobody changes himself out of the room, and nothing is done about people of
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise, parse_address
 from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
 from mailgate.people.visibility import sees_as_far
+from mailgate.yamltypes import Rate
 from store import links, people, sessions
 
 _LOG = log.get("contacts")
@@ -43,12 +45,12 @@ class Refused(NotAllowed):
         self.why = why
 
 
-def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
+def add(site: Site, admin_id: int, address: str, wanted: Wanted, rates: Sequence[Rate] = ()) -> int:
     """Add a person to the administrator's organisation and mail an invitation (N16, N17); the contact's id.
 
     Raises Refused: address | ours | taken | there | grant | branch. Whose address is in a domain of the organisation
     belongs to it at once. Everybody else belongs to it by accepting: else an administrator could name strangers, and
-    read what they write to us before they know of it.
+    read what they write to us before they know of it. rates: of invitations to one address; TooMany beyond them.
     """
 
     def work(connection: Connection) -> int:
@@ -70,10 +72,10 @@ def add(site: Site, admin_id: int, address: str, wanted: Wanted) -> int:
         columns = {"organisation_id": admin.organisation_id, **_columns(wanted)}
         if known_by is not None:
             people.change_contact(connection, made.id, **columns)
-            invite_within(connection, site, found, admin.name)
+            invite_within(connection, site, found, admin.name, rates=rates)
         else:
             columns.pop("name", None)
-            invite_within(connection, site, found, admin.name, Joining(**columns))
+            invite_within(connection, site, found, admin.name, Joining(**columns), rates)
         _LOG.info("contact added", by=admin.id, contact_id=made.id, role=wanted.role, at_once=known_by is not None)
         new_id: int = made.id
         return new_id
@@ -103,15 +105,16 @@ def change(site: Site, admin_id: int, contact_id: int, wanted: Wanted) -> None:
     site.writer.call(work)
 
 
-def invite_again(site: Site, admin_id: int, contact_id: int) -> None:
-    """Mail another invitation. Raises DataError for a person who is not of the organisation, Refused("off")."""
+def invite_again(site: Site, admin_id: int, contact_id: int, rates: Sequence[Rate] = ()) -> None:
+    """Mail another invitation. Raises DataError for a person who is not of the organisation, Refused("off"), TooMany
+    beyond the rates of invitations to one address."""
 
     def work(connection: Connection) -> None:
         admin = _admin(connection, admin_id)
         old = member_of(connection, admin, contact_id)
         if not old.active:
             raise Refused("off")
-        invite_within(connection, site, old.address, admin.name)
+        invite_within(connection, site, old.address, admin.name, rates=rates)
 
     site.writer.call(work)
 

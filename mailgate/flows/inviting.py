@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from mailgate.errors import DataError
+from mailgate.errors import DataError, TooMany
 from mailgate.flows import sessions, signing
 from mailgate.flows.letters import letter
 from mailgate.flows.sessions import Came
@@ -57,10 +57,21 @@ def invite(site: Site, address: str, inviter: str = "") -> Notice:
 
 
 def invite_within(
-    connection: Connection, site: Site, address: str, inviter: str = "", joining: Joining | None = None
-) -> Notice:
-    """`invite` as a part of a greater change, in its transaction. joining: what the person becomes by accepting."""
+    connection: Connection, site: Site, address: str, inviter: str = "", joining: Joining | None = None,
+    rates: Sequence[Rate] = (),
+) -> Notice:  # fmt: skip
+    """`invite` as a part of a greater change, in its transaction. joining: what the person becomes by accepting.
+
+    rates: of invitations to one address, whoever invites. Raises TooMany beyond them.
+    """
+    if _over(connection, normalise(address), rates, site.clock()):
+        raise TooMany("this address was invited a moment ago")
     return _write(connection, site, address, INVITE, inviter, joining)
+
+
+def _over(connection: Connection, address: str, rates: Sequence[Rate], now: datetime) -> bool:
+    both = [Notice.N16, Notice.N17]
+    return any(outbox.count_sent(connection, both, now - r.per, address) >= r.count for r in rates)
 
 
 def invite_self(site: Site, contact_id: int, rates: Sequence[Rate]) -> bool:
@@ -73,8 +84,7 @@ def invite_self(site: Site, contact_id: int, rates: Sequence[Rate]) -> bool:
         contact, now = people.contact(connection, contact_id), site.clock()
         if contact is None or contact.password is not None:
             return False
-        both = [Notice.N16, Notice.N17]
-        if any(outbox.count_sent(connection, both, now - r.per, contact.address) >= r.count for r in rates):
+        if _over(connection, contact.address, rates, now):
             return False
         _write(connection, site, contact.address, INVITE, "")
         return True

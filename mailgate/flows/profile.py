@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -84,7 +84,7 @@ def change_password(site: Site, person: Person, password_hash: str, session_id: 
 def ask_number(site: Site, contact_id: int, number: str, rates: Sequence[Rate]) -> str:
     """Send a code to a number (E.164): sent | many; saved where no provider is set up to send it, unproven.
 
-    A code that was sent before no longer counts.
+    A code that was sent before no longer counts. rates: of one person, and of one number, whoever asks.
     """
 
     def work(connection: Connection) -> str:
@@ -95,8 +95,7 @@ def ask_number(site: Site, contact_id: int, number: str, rates: Sequence[Rate]) 
             if number != contact.whatsapp:
                 people.change_contact(connection, contact_id, whatsapp=number, whatsapp_verified_at=None)
             return "saved"
-        asked = links.of_contact(connection, contact_id, NUMBER)
-        if any(sum(row.created_at > now - rate.per for row in asked) >= rate.count for rate in rates):
+        if _too_often(connection, contact_id, NUMBER, number, now, rates):
             return "many"
         links.spend_all(connection, [NUMBER], now, contact_id=contact_id)
         person = Person(contact=contact)
@@ -172,7 +171,8 @@ def _message(site: Site, contact: Row[Any], number: str, code_id: int) -> dict[s
 def ask_address(site: Site, contact_id: int, wanted: str, rates: Sequence[Rate]) -> bool:
     """Mail a link to a new address (N18), and a word to the old one; whether it went.
 
-    It does not go to an address that somebody else has, or that is ours: the caller shows the same text.
+    It does not go to an address that somebody else has, or that is ours: the caller shows the same text. rates: of one
+    person, and of one address, whoever asks.
     """
 
     def work(connection: Connection) -> bool:
@@ -181,8 +181,7 @@ def ask_address(site: Site, contact_id: int, wanted: str, rates: Sequence[Rate])
         address = normalise(found.address) if found is not None else ""
         if contact is None or not address or not _is_free(connection, site, address, contact_id):
             return False
-        asked = links.of_contact(connection, contact_id, ADDRESS)
-        if any(sum(row.created_at > now - rate.per for row in asked) >= rate.count for rate in rates):
+        if _too_often(connection, contact_id, ADDRESS, address, now, rates):
             return False
         links.spend_all(connection, [ADDRESS], now, contact_id=contact_id)
         told = signing.one_use(connection, site, ADDRESS, Person(contact=contact), now, site.lifetimes.reset, address)
@@ -219,6 +218,18 @@ def take_address(site: Site, token: str) -> bool:
 def asked_address(connection: Connection, site: Site, token: str) -> str:
     """The address that a link is about; "" for a link that is not open. Reads only."""
     return signing.detail(connection, site, token, ADDRESS)
+
+
+def _too_often(
+    connection: Connection, contact_id: int, purpose: str, to: str, now: datetime, rates: Sequence[Rate]
+) -> bool:
+    """Whether the person asked too often, or too much went there: many accounts together must not plague a stranger."""
+    asked = links.of_contact(connection, contact_id, purpose)
+    return any(
+        sum(row.created_at > now - rate.per for row in asked) >= rate.count
+        or outbox.count_sent(connection, [Notice.N18], now - rate.per, to) >= rate.count
+        for rate in rates
+    )
 
 
 def _is_free(connection: Connection, site: Site, address: str, contact_id: int) -> bool:

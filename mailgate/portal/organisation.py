@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mailgate.errors import TooMany
 from mailgate.flows import contacts
 from mailgate.flows.contacts import Refused, Wanted
 from mailgate.people.roles import PERMISSIONS, ROLES, may_grant, permissions
@@ -24,7 +25,7 @@ from mailgate.portal.desk import Desk, desk_of, first, only_from_our_pages, row_
 from mailgate.portal.visitor import Visitor
 from store import people
 
-_PAGE = 50
+_PAGE, _HOUR = 50, 3600
 
 
 def look(request: Request) -> Response:
@@ -69,7 +70,9 @@ async def add(request: Request) -> Response:
     desk, visitor, form = await _posted(request)
     wanted, address = _wanted(form, active=True), first(form.getlist("address"))[:320]
     try:
-        await run_in_threadpool(contacts.add, desk.site, _contact(visitor).id, address, wanted)
+        await run_in_threadpool(contacts.add, desk.site, _contact(visitor).id, address, wanted, desk.limits.resets)
+    except TooMany:
+        raise _later(_HOUR) from None
     except Refused as refused:
         return await run_in_threadpool(_again, desk, request, visitor, None, form, refused.why)
     return desk.go("/organisation?done=added")
@@ -90,7 +93,11 @@ async def invite(request: Request) -> Response:
     """POST /organisation/people/{id}/invite: the invitation once more."""
     desk, visitor, _ = await _posted(request)
     try:
-        await run_in_threadpool(contacts.invite_again, desk.site, _contact(visitor).id, row_id(request))
+        await run_in_threadpool(
+            contacts.invite_again, desk.site, _contact(visitor).id, row_id(request), desk.limits.resets
+        )
+    except TooMany:
+        raise _later(_HOUR) from None
     except Refused:
         raise HTTPException(404) from None
     return desk.go("/organisation?done=invited")
@@ -126,10 +133,14 @@ async def _posted(request: Request) -> tuple[Desk, Visitor, FormData]:
     visitor = await run_in_threadpool(_who, desk, request)
     form = await request.form(max_files=0, max_fields=30, max_part_size=4096)
     members.check_form(desk, request, visitor, form)
-    wait = desk.asks.count(f"people {visitor.session_id}", desk.site.clock())
+    wait = desk.asks.count(f"people {_contact(visitor).id}", desk.site.clock())  # not of a session: they are easily had
     if wait:  # else one who administers could ask for every address of the world whether it is known
-        raise HTTPException(429, headers={"Retry-After": str(wait)})
+        raise _later(wait)
     return desk, visitor, form
+
+
+def _later(seconds: int) -> HTTPException:
+    return HTTPException(429, headers={"Retry-After": str(seconds)})
 
 
 def _who(desk: Desk, request: Request) -> Visitor:

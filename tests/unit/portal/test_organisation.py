@@ -186,6 +186,32 @@ def test_addresses_are_not_asked_for_without_end(vetor: Portal) -> None:
     assert 429 in asked
 
 
+def test_another_session_renews_no_number(vetor: Portal) -> None:
+    """Who administers is a customer as well: strangers must not be mailed without end by one, or by several of them."""
+    form = {"name": "x", "role": "light", "as_role": "yes"}
+    for session in range(2):
+        helena = vetor.signed_in(HELENA)
+        token = token_of(helena.get("/organisation/people").text)
+        for n in range(16):
+            helena.post("/organisation/people", data=form | {"token": token, "address": f"a{n}@livre{session}.test"})
+    assert len(vetor.house.outbox("N17")) == 30
+
+
+def test_one_address_is_invited_thrice_an_hour(vetor: Portal) -> None:
+    site, nova = vetor.house.site, "nova@vetor.test"
+    directory.put(site, "contact", {"address": LIGHT, "name": "Lia", "organisation": "Vetor Farma", "role": "master"})
+    helena, lia = vetor.signed_in(HELENA), vetor.signed_in(LIGHT)
+    posted(helena, "/organisation/people", address=nova, name="Nova", role="light", as_role="yes")
+    again = f"/organisation/people/{contact(vetor, nova).id}/invite"
+    assert [posted(one, again).status_code for one in (lia, helena, lia, helena)] == [303, 303, 429, 429]
+    assert len(vetor.house.outbox("N17")) == 3
+    for n, browser in enumerate((helena, lia, helena, lia)):  # somebody from outside is no row before he accepts
+        done = posted(browser, "/organisation/people", address="tito@livre.test", role="light", as_role="yes")
+        assert done.status_code == (303 if n < 3 else 429)
+    vetor.clock.advance(timedelta(hours=1))
+    assert posted(helena, again).status_code == 303
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(ROLES), st.none() | st.sets(st.sampled_from(PERMISSIONS)), st.sampled_from(ROLES), st.data())
 def test_granting_never_grows(giver: str, own: set[str] | None, role: str, data: st.DataObject) -> None:

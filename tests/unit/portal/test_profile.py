@@ -178,6 +178,20 @@ def test_without_a_provider_a_number_is_kept_unproven(known: Portal) -> None:
     assert "Não confirmado" in words(browser.get("/profile").text)
 
 
+def test_many_accounts_plague_no_number_and_no_address(told: Portal) -> None:
+    """Three an hour go to one number, or address, of somebody who asked for none, whoever types it."""
+    for n in range(3):
+        person = (f"P{n}", f"p{n}@cliente.test")
+        told.house.receive(plain_mail(person, SUPPORT, f"Olá {n}", "Olá."))
+        browser = told.signed_in(person[1])
+        for _ in range(2):
+            send(browser, "/profile/whatsapp", number=NUMBER)
+            send(browser, "/profile/address", address=NEW)
+    sent = [row.channel for row in told.house.outbox("N18")]
+    assert (sent.count("whatsapp"), sent.count("mail")) == (3, 3)
+    assert {row.recipient for row in told.house.outbox("N18")} == {NUMBER, NEW}
+
+
 # --- address and password ---------------------------------------------------------------------------------------------
 
 
