@@ -19,7 +19,7 @@ def is_orphan(connection: Connection, sha256: str) -> bool:
 def is_named(connection: Connection, sha256: str) -> bool:
     """Whether an attachment, a mail or an article needs this blob."""
     named = select(ATTACHMENT.c.id).where(ATTACHMENT.c.sha256 == sha256).limit(1)
-    raw = select(JOURNAL.c.id).where(JOURNAL.c.raw_sha256 == sha256).limit(1)
+    raw = select(JOURNAL.c.id).where(JOURNAL.c.raw_sha256 == sha256, JOURNAL.c.raw_blob).limit(1)
     kept = (OutboxState.WAITING, OutboxState.SENDING, OutboxState.FAILED)  # a person may send a failed one again
     out = select(OUTBOX.c.id).where(OUTBOX.c.rendered_sha256 == sha256, OUTBOX.c.state.in_(kept)).limit(1)
     shown = select(ARTICLE_FILE.c.sha256).where(ARTICLE_FILE.c.sha256 == sha256).limit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -120,3 +121,20 @@ def test_who_was_told_this_week_is_not_told_again(kept: Kept, clock: SettableClo
     assert count(kept, OUTBOX.c.id, OUTBOX.c.body != "{}") == 0
     assert a_day_later() == []
     assert count(kept, OUTBOX.c.id, OUTBOX.c.notice == "N1") == 0
+
+
+def test_the_bytes_of_a_large_mail_go_too(kept: Kept, clock: SettableClock, tmp_path: Path) -> None:
+    """A large mail is a blob, and its row names its digest for ever: so it was kept for ever."""
+    with kept.places.database.write() as connection:
+        row = connection.execute(select(RAW_MAIL).order_by(RAW_MAIL.c.journal_id).limit(1)).one()
+        blob = kept.site.blobs.put(row.raw)
+        connection.execute(RAW_MAIL.delete().where(RAW_MAIL.c.journal_id == row.journal_id))
+        connection.execute(JOURNAL.update().where(JOURNAL.c.id == row.journal_id).values(raw_blob=True))
+    os.utime(kept.site.blobs.path(blob), (1, 1))  # type: ignore[attr-defined]
+    clock.advance(timedelta(days=2))
+    sweep(kept, tmp_path)
+    assert kept.site.blobs.exists(blob)
+    clock.advance(timedelta(days=30))
+    sweep(kept, tmp_path, raw_mails="30d")
+    assert not kept.site.blobs.exists(blob)
+    assert list(verify.look_at_gateway(kept.places)) == []
