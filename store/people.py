@@ -21,6 +21,11 @@ _BY_OTHER_ADDRESS = Query(
 _FOLDED = func.lower(CONTACT.c.address) == func.lower(bindparam("address"))
 _BY_FOLDED = Query(select(CONTACT).where(_FOLDED).order_by(CONTACT.c.id).limit(2))
 _BY_ADDRESSES = Query(select(CONTACT).where(CONTACT.c.address.in_(bindparam("addresses", expanding=True))))
+_BY_OTHER_ADDRESSES = Query(
+    select(CONTACT, CONTACT_ADDRESS.c.address.label("written_from"))
+    .select_from(CONTACT.join(CONTACT_ADDRESS, CONTACT_ADDRESS.c.contact_id == CONTACT.c.id))
+    .where(CONTACT_ADDRESS.c.address.in_(bindparam("addresses", expanding=True)))
+)
 _DOMAINS = Query(select(ORGANISATION.c.id, ORGANISATION.c.domains))
 _AGENTS = Query(select(AGENT).order_by(AGENT.c.address))
 _ACTIVE_AGENTS = Query(select(AGENT).where(AGENT.c.active).order_by(AGENT.c.address))
@@ -58,9 +63,12 @@ def put_addresses(connection: Connection, contact_id: int, addresses: Sequence[s
         fast.insert(connection, CONTACT_ADDRESS, rows)
 
 
-def contacts_by_addresses(connection: Connection, addresses: Sequence[str]) -> list[Row[Any]]:
-    """The contacts with exactly these (normalised) addresses."""
-    return _BY_ADDRESSES.all(connection, addresses=list(addresses))
+def contacts_by_addresses(connection: Connection, addresses: Sequence[str]) -> dict[str, Row[Any]]:
+    """As `contact_by_address` for many: who there is, by address."""
+    found = {row.address: row for row in _BY_ADDRESSES.all(connection, addresses=list(addresses))}
+    left = [address for address in addresses if address not in found]
+    others = _BY_OTHER_ADDRESSES.all(connection, addresses=left)
+    return found | {row.written_from: row for row in others}
 
 
 def contact(connection: Connection, contact_id: int) -> Row[Any] | None:

@@ -32,7 +32,7 @@ class Batch:
         )
         addresses = {author_address(mail, reading) for mail, reading in mails} - {""}
         self.contacts = dict.fromkeys(addresses)
-        self.contacts |= {row.address: row for row in people.contacts_by_addresses(connection, sorted(addresses))}
+        self.contacts |= people.contacts_by_addresses(connection, sorted(addresses))
         ids = {i for _, reading in mails for i in (*named_ids(reading), reading.message.message_id) if i}
         self.by_message_id = dict.fromkeys(ids)
         self.by_message_id |= tickets.ids_by_message_ids(connection, sorted(ids))

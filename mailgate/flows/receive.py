@@ -7,6 +7,7 @@ database that is busy or away counts for nobody.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,6 +42,8 @@ BATCH_BYTES = 32 * 1024 * 1024
 LEASE = timedelta(minutes=2)
 #: When a mail is read again whose files could not be stored, or whose bytes could not be fetched.
 _AWAY = timedelta(seconds=10)
+#: No disk, no descriptor, no memory: what a person or time mends, and what no mail is at fault for.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _MOST_FOUND_BY = 600
 _BACKOFF, LONGEST_PAUSE = (timedelta(seconds=2), timedelta(seconds=20)), timedelta(minutes=10)
 
@@ -231,9 +234,9 @@ def _address(mail: ClaimedMail, reading: Reading) -> str:
 def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, error: Exception) -> Settled:
     """Count a failed try; after the last of its tries, or when it cost all that one mail may cost, it is held.
 
-    That a bucket is away is no fault of a mail.
+    That a bucket is away, or the machine has no room, is no fault of a mail.
     """
-    if isinstance(error, BucketAway):
+    if isinstance(error, BucketAway) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
         journal.failed(connection, mail.id, owner, mail.attempts, site.clock() + _AWAY, str(error)[:500])
         _LOG.warning("mail put off", journal_id=mail.id, why=str(error))
         return Settled(mail.id, None)
