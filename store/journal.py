@@ -113,12 +113,9 @@ def give_back(connection: Connection, ids: Sequence[int], owner: str) -> None:
     )
 
 
-def settle(connection: Connection, journal_id: int, owner: str | None, now: datetime, **values: Any) -> None:
-    """Write the outcome of a mail. Raises LostLease when it was pending and under another's lease.
-
-    owner None: a person settles a row that is not pending (held).
-    """
-    held_by_us = {"lease_owner": owner, "outcome": str(Outcome.PENDING)} if owner is not None else {}
+def settle(connection: Connection, journal_id: int, owner: str, now: datetime, **values: Any) -> None:
+    """Write the outcome of a mail. Raises LostLease when it was pending and under another's lease."""
+    held_by_us = {"lease_owner": owner, "outcome": str(Outcome.PENDING)}
     changes = {"settled_at": now, "lease_owner": None, "lease_until": None, **values}
 
     def counted(rows: int) -> None:
@@ -128,14 +125,25 @@ def settle(connection: Connection, journal_id: int, owner: str | None, now: date
     fast.change(connection, JOURNAL, changes, {"id": journal_id, **held_by_us}, counted)
 
 
-def resume(connection: Connection, journal_id: int, now: datetime, how: str) -> bool:
-    """Let a mail go through the line again: how is "" (as it is), "confirmed" or "released". False: no such mail.
+def drop(connection: Connection, journal_id: int, now: datetime, **values: Any) -> bool:
+    """A person rejects a mail that is held; False for one that is not, or no more. values: reason, detail."""
+    c = JOURNAL.c
+    ended = update(JOURNAL).where(c.id == journal_id, c.outcome == Outcome.HELD)
+    changes = {"outcome": str(Outcome.REJECTED), "settled_at": now, "lease_owner": None, "lease_until": None}
+    return connection.execute(ended.values(**changes, **values)).rowcount == 1
 
-    A mail that is under way already is left alone and counts as resumed.
+
+def resume(connection: Connection, journal_id: int, now: datetime, how: str, *, held: bool = False) -> bool:
+    """Let a mail go through the line again: how is "" (as it is), "confirmed", "noted" or "released".
+
+    held: only if it is held now: one that somebody else let go meanwhile, and that was decided, would be decided twice.
+    False: no such mail.
     """
+    c = JOURNAL.c
+    waits = [c.outcome == Outcome.HELD] if held else []
     done = connection.execute(
         update(JOURNAL)
-        .where(JOURNAL.c.id == journal_id)
+        .where(c.id == journal_id, *waits)
         .values(
             outcome=str(Outcome.PENDING),
             resumed=how,

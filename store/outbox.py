@@ -141,6 +141,17 @@ def by_id(connection: Connection, row_id: int) -> Row[Any] | None:
     return connection.execute(select(OUTBOX).where(OUTBOX.c.id == row_id)).first()
 
 
+def take_back(connection: Connection, row_id: int, now: datetime) -> Row[Any] | None:
+    """A mail that has not left and that nobody is sending at this moment, for a person to change; locked on PostgreSQL.
+
+    None where it has left meanwhile, or is in somebody's hand.
+    """
+    c = OUTBOX.c
+    free = or_(c.lease_until.is_(None), c.lease_until <= now)
+    query = select(OUTBOX).where(c.id == row_id, c.state.in_((*_OPEN, OutboxState.FAILED)), free)
+    return connection.execute(query.with_for_update()).first()
+
+
 def by_message_id(connection: Connection, message_id: str) -> Row[Any] | None:
     """The outgoing mail with that Message-ID."""
     return connection.execute(select(OUTBOX).where(OUTBOX.c.message_id == message_id)).first()

@@ -284,8 +284,7 @@ def _change_outgoing(
             known = [row_id for row_id, row in rows.items() if not every or row.state == "failed"]
             chosen = _chosen(ids, every, known, "mail in the outbox")
             for row_id in chosen:
-                until = rows[row_id].lease_until
-                if until is not None and until > now:
+                if rows_of.take_back(connection, row_id, now) is None:
                     raise Busy(f"{short(row_id)} is being sent at this moment; look again later")
                 rows_of.settle(connection, row_id, None, **values(now))
             return chosen

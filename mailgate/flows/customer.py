@@ -327,9 +327,11 @@ def confirm(site: Site, token: str) -> str | None:
         now = site.clock()
         if row is None or row.journal_id is None or row.expires_at <= now or not _still_waits(connection, row):
             return None
+        is_note = row.comment_id is not None
         if not links.spend(connection, row.id, now):
             return None
-        journal.resume(connection, row.journal_id, now, "confirmed")
+        if not journal.resume(connection, row.journal_id, now, "confirmed", held=not is_note):
+            return None
         return str(row.journal_id)
 
     return site.writer.call(work)

@@ -47,7 +47,7 @@ from mailgate.flows.site import Site, SlaQuery
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import ParsedMessage
 from store import journal, links, people, tickets, timers
-from store.vocabulary import Category, CommentKind, Outcome, Role
+from store.vocabulary import Category, CommentKind, Role
 
 #: Of To and Cc of one mail, so many may comment from then on.
 MOST_ADDRESSES = 10
@@ -434,12 +434,10 @@ class Effects:
     def _resume(self, action: Resume) -> None:
         """The held answer goes through the line again, or is dropped; the raw mail stays in the journal either way."""
         if action.how == "dropped":
-            journal.settle(
-                self._connection, action.journal_id, None, self._now, outcome=str(Outcome.REJECTED), reason="dropped",
-                detail=f"dropped by {self._decision.author.address}",
-            )  # fmt: skip
+            said = f"dropped by {self._decision.author.address}"
+            journal.drop(self._connection, action.journal_id, self._now, reason="dropped", detail=said)
         else:
-            journal.resume(self._connection, action.journal_id, self._now, action.how)
+            journal.resume(self._connection, action.journal_id, self._now, action.how, held=True)
         data = {"journal_id": str(action.journal_id), "how": action.how}
         self._event("answer_resumed", Role.AGENT, self._decision.author.address, data)
 

@@ -1,6 +1,6 @@
 """Mails that wait for a person, and what he says: decide again, let pass, or drop. In one transaction each.
 
-What was held is looked up where it is changed: a mail that somebody else has just released is not touched again.
+It is done only to what is held at that moment: a mail that somebody else has just released is not touched again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from sqlalchemy import Connection
 
 from mailgate.flows.site import Site
 from store import journal
-from store.vocabulary import Outcome
 
 Word = Literal["retry", "release", "drop"]
 DROPPED = "dropped by a person"
@@ -28,10 +27,7 @@ def settle(site: Site, word: Word, choose: Choose) -> list[int]:
 
     def work(connection: Connection) -> list[int]:
         known = [row.id for row in journal.held(connection, _MOST)]
-        chosen = list(choose(known))
-        for row_id in chosen:
-            _do(connection, site, word, row_id)
-        return chosen
+        return [row_id for row_id in choose(known) if _do(connection, site, word, row_id)]
 
     return site.writer.call(work)
 
@@ -39,22 +35,12 @@ def settle(site: Site, word: Word, choose: Choose) -> list[int]:
 def settle_one(site: Site, word: Word, journal_id: int, by: str) -> bool:
     """Do it with one mail, if it is still held; by: the address of the agent, for the mail's record."""
 
-    def work(connection: Connection) -> bool:
-        row = journal.by_id(connection, journal_id)
-        if row is None or row.outcome != Outcome.HELD:
-            return False
-        _do(connection, site, word, journal_id, by)
-        return True
-
-    return site.writer.call(work)
+    return site.writer.call(lambda connection: _do(connection, site, word, journal_id, by))
 
 
-def _do(connection: Connection, site: Site, word: Word, journal_id: int, by: str = "") -> None:
+def _do(connection: Connection, site: Site, word: Word, journal_id: int, by: str = "") -> bool:
     now = site.clock()
     if word == "drop":
         detail = {"detail": f"dropped by {by}"} if by else {}
-        journal.settle(
-            connection, journal_id, None, now, outcome=str(Outcome.REJECTED), reason=DROPPED, **detail
-        )  # fmt: skip
-    else:
-        journal.resume(connection, journal_id, now, "released" if word == "release" else "")
+        return journal.drop(connection, journal_id, now, reason=DROPPED, **detail)
+    return journal.resume(connection, journal_id, now, "released" if word == "release" else "", held=True)

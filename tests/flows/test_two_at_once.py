@@ -7,16 +7,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from mailgate.flows import braking
+from mailgate.flows import braking, holding
 from mailgate.flows.digests import Digests
 from mailgate.flows.lateness import LateMails
 from mailgate.flows.reviewing import Reviews
 from mailgate.flows.site import Site
-from store import outbox
+from store import journal, outbox
 from tests.flows.story import ACCEPTED, LATER, Story
 from tests.flows.test_reviews import _people
 from tests.house import SUPPORT, plain_mail
@@ -65,3 +66,32 @@ def test_each_is_told_once(pair: tuple[Story, Callable[[Callable[[Site], object]
     told = [one for one in story.told() if one[0] not in ("N1", "N3", "N19")]
     print(told)
     assert len(told) == len(set(told))
+
+
+@pytest.mark.parametrize("word", ["release", "retry", "drop"])
+def test_a_held_mail_that_two_let_go_is_decided_once(
+    story: Story, house_url: str, monkeypatch: pytest.MonkeyPatch, word: Literal["release", "retry", "drop"]
+) -> None:
+    """One is frozen between the look and the deed; meanwhile another does it, and the mail becomes a ticket."""
+    if not house_url.startswith("postgresql"):
+        pytest.skip("SQLite has one writer")
+    held = story.receive(plain_mail(("Nós", SUPPORT), SUPPORT, "Eco", "Somos nós.", verified=False)).journal_id
+    reals = {name: getattr(journal, name) for name in ("by_id", "held")}
+
+    def frozen(name: str) -> Callable[..., object]:
+        def look(*given: object) -> object:
+            for each, real in reals.items():
+                monkeypatch.setattr(journal, each, real)
+            found = reals[name](*given)
+            assert holding.settle_one(story.site, "release", held, "bruno@example.test")
+            story.work()
+            return found
+
+        return look
+
+    for name in reals:
+        monkeypatch.setattr(journal, name, frozen(name))
+    holding.settle(story.site, word, lambda known: known)
+    story.work()
+    assert story.journal(held).outcome == "opened"
+    assert len(story.outbox("N19")) == 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from email import message_from_bytes
 from email.policy import SMTP
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
+from store import outbox
 from store.engine import Database, sqlite_url
 from store.tables import OUTBOX
 from tests.unit.cli.conftest import SUPPORT, Shell
@@ -125,6 +127,23 @@ class TestOutbox:
         (row,) = shell("outbox", "list", "--json").values
         assert shell("outbox", "drop", row["id"]).code == 75
         assert shell("outbox", "retry", row["id"]).code == 75
+
+    def test_what_leaves_while_a_person_looks_is_not_sent_again(
+        self, shell: Shell, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """On PostgreSQL a node may send a mail between the look and the change."""
+        shell.open_ticket()
+        (row,) = shell("outbox", "list", "--json").values
+        real = outbox.waiting
+
+        def looked(connection: Connection, limit: int) -> list[Any]:
+            found = real(connection, limit)
+            connection.execute(update(OUTBOX).values(state="accepted"))
+            return found
+
+        monkeypatch.setattr(outbox, "waiting", looked)
+        assert shell("outbox", "retry", row["id"]).code == 75
+        assert shell("outbox", "drop", row["id"]).code == 75
 
 
 def test_the_envelope_is_shown(shell: Shell, ident: str) -> None:

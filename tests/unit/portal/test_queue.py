@@ -11,6 +11,7 @@ import pytest
 
 from store import journal, queue, tickets
 from store.queue import After
+from store.tables import JOURNAL
 from store.vocabulary import Outcome, Road
 from tests.house import ANA, BRUNO, SUPPORT, plain_mail
 from tests.unit.portal.conftest import Portal, form_fields, words
@@ -31,6 +32,10 @@ def held_ids(portal: Portal) -> list[int]:
 def hold(portal: Portal, text: str = "Quero falar.") -> int:
     portal.house.receive(plain_mail(("Zé", "ze@outra.test"), SUPPORT, "Estranho <b>", text))
     return held_ids(portal)[-1]
+
+
+def _of(mail: int) -> Any:
+    return JOURNAL.update().where(JOURNAL.c.id == mail)
 
 
 def listed(page: str) -> list[str]:
@@ -199,9 +204,7 @@ def test_why_a_mail_is_held_is_said_in_the_viewers_language(make_portal: Any) ->
         house.receive(plain_mail(ANA, SUPPORT, "Re: [SUP-2] Assunto 2", f"Detalhe {number}."))
     ruled, site = hold(desk, "Outra."), house.site
     detail = "zq-regra: a palavra do administrador"
-    site.writer.call(
-        lambda c: journal.settle(c, ruled, None, site.clock(), outcome="held", reason="rule", detail=detail)
-    )
+    site.writer.call(lambda c: c.execute(_of(ruled).values(outcome="held", reason="rule", detail=detail)))
     with site.writer.database.read() as connection:
         kept = {row.detail: row.id for row in journal.held(connection)}
     assert set(kept) == set(_DETAILS)
@@ -246,7 +249,7 @@ def test_two_people_settle_it_once_and_only_what_is_held(desk: Portal) -> None:
 def test_a_mail_that_broke_the_parser_is_not_parsed_here(desk: Portal) -> None:
     mail = hold(desk)
     site = desk.house.site
-    site.writer.call(lambda c: journal.settle(c, mail, None, site.clock(), outcome="held", reason="poison"))
+    site.writer.call(lambda c: c.execute(_of(mail).values(outcome="held", reason="poison")))
     page = desk.signed_in(BRUNO[1]).get(f"/queue/held/{mail}").text
     assert "não foi interpretado" in page
     assert "Authentication-Results:" in page
