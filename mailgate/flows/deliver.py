@@ -29,7 +29,7 @@ from mailgate.mail.build import Unaddressable
 from mailgate.mail.dsn_reason import best_status, reason_of
 from mailgate.notify.transport import DeliveryResult
 from scheduler.backoff import GiveUp, next_attempt_at
-from store import outbox, people, tickets
+from store import blob_rows, outbox, people, tickets
 from store.blobs import Blobs
 from store.vocabulary import Notice, OutboxState, Role
 
@@ -199,19 +199,29 @@ def give_back(site: Site, owner: str, row_ids: Collection[int]) -> None:
 def settle(site: Site, owner: str, tried: Sequence[Tried]) -> list[datetime]:
     """Write what became of these tries, in one transaction; when those that were deferred may go again."""
 
-    def work(connection: Connection) -> list[datetime]:
-        again = [_settle(connection, site, owner, one) for one in tried]
-        return [at for at in again if at is not None]
+    lost: set[int] = set()
 
-    times = site.writer.call(work)
-    for one in tried:
-        if one.result.state == "accepted" and one.mail.rendered.content is None:
+    def work(connection: Connection) -> tuple[list[datetime], bool]:
+        lost.clear()
+        again = [_settle(connection, site, owner, one, lost) for one in tried]
+        copying = bool(_large(tried)) and blob_rows.is_being_copied(connection, site.clock())
+        return [at for at in again if at is not None], copying
+
+    times, copying = site.writer.call(work)
+    for one in _large(tried) if not copying else ():
+        if one.mail.id not in lost:  # else it is in another's hands, who sends these very bytes
             with suppress(OSError):  # as a crash before this: it is left to the sweep
                 site.blobs.delete(one.mail.rendered.sha256)
     return times
 
 
-def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> datetime | None:
+def _large(tried: Sequence[Tried]) -> list[Tried]:
+    """Those that left and whose bytes are a blob."""
+    return [one for one in tried if one.result.state == "accepted" and one.mail.rendered.content is None]
+
+
+def _settle(connection: Connection, site: Site, owner: str, tried: Tried, lost: set[int]) -> datetime | None:
+    """lost: gets the ids of mails that left and are another's by now."""
     mail, result, now = tried.mail, tried.result, site.clock()
     attempts = mail.attempts + 1
     again: datetime | None = None
@@ -230,7 +240,12 @@ def _settle(connection: Connection, site: Site, owner: str, tried: Tried) -> dat
         except GiveUp:
             values |= {"state": str(OutboxState.FAILED), "settled_at": now, "answer": f"given up: {answer}"}
     if result.state == "accepted":
-        outbox.accepted(connection, mail.id, owner, lambda: _taken_over(mail), **values)
+
+        def taken_over() -> None:
+            lost.add(mail.id)
+            _taken_over(mail)
+
+        outbox.accepted(connection, mail.id, owner, taken_over, **values)
     elif not outbox.settle(connection, mail.id, owner, **values):
         _taken_over(mail)
         return None

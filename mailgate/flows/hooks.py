@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import Connection, Row
 
@@ -35,6 +35,7 @@ _MOST = 20
 _SECONDS = 10.0
 _RETRY = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 GIVE_UP = timedelta(days=2)
+_AS_WRITTEN = "/%:@!$&'()*+,;=?-._~"
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -51,7 +52,7 @@ class Hook:
     secret: bytes
 
 
-#: Makes one POST: (hook, headers, body) → HTTP status. Raises OSError or HTTPException.
+#: Makes one POST: (hook, headers, body) → HTTP status. Raises OSError, HTTPException or ValueError.
 Post = Callable[[Hook, dict[str, str], bytes], int]
 
 
@@ -80,7 +81,10 @@ def sign(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 def post(hook: Hook, headers: dict[str, str], body: bytes) -> int:
-    """One POST; a redirect is an answer like any other, never followed. Raises OSError, HTTPException."""
+    """One POST; a redirect is an answer like any other, never followed. What is not ASCII is percent-encoded.
+
+    Raises OSError, HTTPException, ValueError (a host that is no name).
+    """
     parts = urlsplit(hook.url)
     host = parts.hostname or ""
     connection: http.client.HTTPConnection
@@ -90,7 +94,9 @@ def post(hook: Hook, headers: dict[str, str], body: bytes) -> int:
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=_SECONDS)
     try:
-        connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+        path = quote(parts.path, safe=_AS_WRITTEN) or "/"
+        query = f"?{quote(parts.query, safe=_AS_WRITTEN)}" if parts.query else ""
+        connection.request("POST", path + query, body, headers)
         return connection.getresponse().status
     finally:
         connection.close()
@@ -136,7 +142,7 @@ def _try(row: Row[Any], hooks: Mapping[str, Hook], timestamp: int, send: Post) -
     }
     try:
         status = send(hook, headers, body)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         return OutboxState.WAITING, f"{type(error).__name__}: {error}"[:200]
     if 200 <= status < 300:
         return OutboxState.ACCEPTED, str(status)

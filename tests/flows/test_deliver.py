@@ -17,9 +17,12 @@ from sqlalchemy import update
 from mailgate.flows import deliver
 from mailgate.flows.deliver import Tried
 from mailgate.flows.lateness import LateMails
+from mailgate.flows.rendering import Rendered
 from mailgate.metrics import Metrics
 from mailgate.notify.transport import DeliveryResult
 from mailgate.serving.loops import DeliverLoop
+from store import claims
+from store.blob_rows import COPYING
 from store.tables import EVENT, OUTBOX
 from tests.flows.story import ACCEPTED, LATER, OWNER, REFUSED, Sent, Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
@@ -115,6 +118,26 @@ def test_who_died_with_a_mail_in_hand_leaves_it_to_another_with_the_same_bytes(o
     opened.later(minutes=21)
     again = opened.deliver()
     assert [m.raw for m in again] == [m.raw for m in sent]
+
+
+@pytest.mark.parametrize("spoilt", ["another's", "copied"])
+def test_a_large_mails_bytes_stay_for_who_sends_them_still(opened: Story, spoilt: str) -> None:
+    """Who was taken for gone and sent all the same took the bytes away from who has the mail now, or from a backup."""
+    (mail,) = [m for m in opened.claimed("one:out") if m.recipient == ANA[1]]
+    large = opened.site.blobs.put(b"Subject: large\r\n\r\n")
+    row, until = OUTBOX.update().where(OUTBOX.c.id == mail.id), opened.clock() + timedelta(minutes=10)
+    opened.site.writer.call(lambda c: c.execute(row.values(rendered=None, rendered_sha256=large)))
+    if spoilt == "copied":
+        opened.site.writer.call(lambda c: claims.take_lease(c, COPYING, "backup", opened.clock(), until))
+    else:
+        opened.site.writer.call(lambda c: c.execute(row.values(lease_owner="two:out")))
+    tried = Tried(replace(mail, rendered=Rendered(large, None)), ACCEPTED)
+    deliver.settle(opened.site, "one:out", [tried])
+    assert opened.site.blobs.exists(large)
+    opened.site.writer.call(lambda c: c.execute(row.values(lease_owner="two:out", state="sending")))
+    opened.site.writer.call(lambda c: claims.give_up_lease(c, COPYING, None))
+    deliver.settle(opened.site, "two:out", [tried])
+    assert not opened.site.blobs.exists(large)
 
 
 class _SlowRelay:

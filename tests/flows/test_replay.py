@@ -186,6 +186,18 @@ def test_a_webhook_is_signed_sent_after_the_commit_and_tried_again(house: House,
         assert [(r.state, r.attempts) for r in connection.execute(select(WEBHOOK))] == [("accepted", 2)]
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/notificação?situação=já", "https://a..b.test/hook"])
+def test_a_webhook_with_an_odd_address_stops_no_other(house: House, url: str) -> None:
+    """An accent, or a host that is no name: the sweep ended at it, each time, and no other call was ever made."""
+    site = with_rules(house.site, "- {name: w, when: ticket_opened, then: {webhook: erp}}\n")
+    House(site).receive(plain_mail(ANA, "suporte@example.test", "Nota", "x"))
+    assert hooks.sweep(site, {"erp": hooks.Hook(url, b"secret")}, "t") == 0
+    with site.writer.database.read() as connection:
+        (row,) = connection.execute(select(WEBHOOK))
+    assert (row.state, row.attempts) == ("waiting", 1)
+    assert row.answer.startswith(("ConnectionRefusedError", "UnicodeError", "gaierror"))
+
+
 @pytest.mark.parametrize(("answer", "state"), [(302, "failed"), (410, "failed"), (429, "waiting")])
 def test_a_redirect_is_not_followed_and_a_refusal_ends_it(house: House, answer: int, state: str) -> None:
     site = with_rules(house.site, "- {name: w, when: ticket_opened, then: {webhook: erp}}\n")
