@@ -8,6 +8,7 @@ FileNotFoundError, everything else that fails another OSError.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -93,7 +94,9 @@ class BlobFolder:
         digest = sha256 or hashlib.sha256(content).hexdigest()
         path = self._path(digest)
         self._make_folder(path.parent)
-        if digest not in self._doubted and _touched(path):
+        with _held(path.parent, fcntl.LOCK_SH):
+            is_there = digest not in self._doubted and _touched(path)
+        if is_there:
             self._enter(path, digest)  # whoever wrote it may have died before the entry reached the disk
             return digest
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
@@ -146,7 +149,7 @@ class BlobFolder:
         made_before: seconds since the epoch; one that was put since then, or put again, stays.
         """
         path = self._path(sha256)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), _held(path.parent, fcntl.LOCK_EX):
             if made_before is None or path.stat().st_mtime < made_before:
                 path.unlink()
 
@@ -185,6 +188,22 @@ def _parts(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
         while start < end and (part := file.read(min(_PART, end - start))):
             start += len(part)
             yield part
+
+
+@contextlib.contextmanager
+def _held(folder: Path, how: int) -> Iterator[None]:
+    """Look at an entry of a folder, and act on what was seen, while no other process does otherwise.
+
+    Who puts what is there already, and who sweeps it, would each be right alone. Raises FileNotFoundError. Where folders
+    have no locks (some network file systems) both go on without.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _touched(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,29 @@ def test_a_blob_that_is_put_again_while_a_sweep_looks_at_it_stays(tmp_path: Path
     blobs.delete(digest, made_before=2)
     blobs.delete(digest, made_before=2)
     assert list(blobs.all()) == []
+
+
+def test_a_blob_that_is_put_again_between_a_sweeps_look_and_its_deed_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mail whose row was then written had no bytes any more."""
+    digest = BlobFolder(tmp_path).put(CONTENT)
+    path = BlobFolder(tmp_path).path(digest)
+    os.utime(path, (1, 1))
+    inner, again = Path.stat, threading.Thread(target=BlobFolder(tmp_path).put, args=(CONTENT,))
+
+    def stat(one: Path, **how: bool) -> os.stat_result:
+        found = inner(one, **how)
+        if one == path and threading.current_thread() is threading.main_thread():
+            monkeypatch.setattr(Path, "stat", inner)
+            again.start()
+            again.join(0.2)
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    BlobFolder(tmp_path).delete(digest, made_before=2)
+    again.join(10)
+    assert BlobFolder(tmp_path).get(digest) == CONTENT
 
 
 def test_an_entry_that_could_not_be_synced_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
