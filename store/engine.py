@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from store import direct, patience
@@ -158,6 +159,8 @@ class Database:
                 except BaseException:
                     direct.forget(connection)
                     raise
+        except PoolTimeout as error:
+            raise StoreBusy("the database is busy: all connections are in use, try again") from error
         except (OperationalError, InterfaceError) as error:
             if _is_of_a_row(error):
                 raise

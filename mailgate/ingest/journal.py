@@ -119,9 +119,13 @@ class Journal:
             row, future = self._waiting.pop(0)
             size += row[0]["size_bytes"]
             group.append((row, future))
-        self._under_way = True
         rows = [row for row, _ in group]
-        done = self._writer.submit(lambda connection: _add(connection, rows), urgent=True)
+        try:
+            done = self._writer.submit(lambda connection: _add(connection, rows), urgent=True)
+        except Exception as error:  # no thread is to be had: for these mails only, the next ones ask again
+            done = Future()
+            done.set_exception(error)
+        self._under_way = True
         done.add_done_callback(lambda f: loop.call_soon_threadsafe(self._committed, loop, group, f))
 
     def _committed(

@@ -103,6 +103,21 @@ async def test_a_commit_that_fails_is_nobodys_250_and_the_next_one_works(desk: D
     assert desk.count() == 1
 
 
+async def test_a_machine_without_a_thread_to_spare_costs_a_mail_its_250_and_no_other(desk: Desk) -> None:
+    """On PostgreSQL the writer's threads are made when they are needed; none ever took mail again, but by a restart."""
+    submit = desk.writer.submit
+
+    def broken(work: Any, *, urgent: bool = False) -> Any:
+        desk.writer.submit = submit  # type: ignore[method-assign]
+        raise RuntimeError("can't start new thread")
+
+    desk.writer.submit = broken  # type: ignore[method-assign]
+    with pytest.raises(CannotAccept):
+        await desk.journal.accept(received(1))
+    await asyncio.wait_for(desk.journal.accept(received(2)), 5)
+    assert desk.count() == 1
+
+
 def test_what_is_claimed_and_not_loaded_is_given_back_at_once(desk: Desk) -> None:
     for number in range(3):
         desk.journal.accept_now(received(number, 1000))

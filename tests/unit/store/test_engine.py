@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from store.engine import LOCK_WAIT_SECONDS, Database, WriteLock
+from store.errors import StoreBusy
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,6 +32,22 @@ def test_a_commit_waits_for_the_disk(database: Database) -> None:
     word = "PRAGMA" if database.is_sqlite else "SHOW"
     with database.write() as connection:
         assert {name: connection.execute(text(f"{word} {name}")).scalar() for name in wanted} == wanted
+
+
+def test_who_gets_no_connection_finds_the_database_busy(engine_url: str) -> None:
+    """SQLAlchemy's own error was none of ours: a mail was held as poison for it, a page was a 500."""
+    database = Database(engine_url, pool_size=1)
+    with database.write():  # SQLite makes its file
+        pass
+    pool: Any = database._reader.pool
+    pool._timeout = 0.01
+    with ExitStack() as held:
+        for _ in range(24 if database.is_sqlite else 5):
+            held.enter_context(database.read())
+        with pytest.raises(StoreBusy, match="all connections are in use"):
+            database.ping()
+    database.ping()
+    database.close()
 
 
 _BUSY = """
