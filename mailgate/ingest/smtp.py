@@ -190,9 +190,14 @@ class SmtpSession(Wire):
             data.drop()
             self._over = True
             return TIMED_OUT
-        except BaseException:
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             data.drop()
             raise
+        except Exception:
+            _LOG.exception("mail not read", peer=self.peer)
+            data.drop()
+            self._over = True  # what is still on the wire is the rest of a mail: no command is to be read in it
+            return TRY_LATER
         if isinstance(raw, SmtpReply):
             data.drop()
             return raw

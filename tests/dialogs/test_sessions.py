@@ -19,7 +19,7 @@ from mailgate.errors import Busy, SmtpReply, Unavailable
 from mailgate.ingest import smtp_wire
 from mailgate.ingest.gate import GateRules
 from mailgate.ingest.reception import LMTP_LIMITS, SmtpLimits
-from mailgate.ingest.smtp_data import InFlight
+from mailgate.ingest.smtp_data import DataReader, InFlight
 from mailgate.mail.envelope import Received
 from mailgate.yamltypes import Rate
 from store.vocabulary import Road
@@ -42,6 +42,28 @@ class Gate:
 
 
 # --- the promise ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_mail_that_cannot_be_read_to_its_end_is_put_off_for_each_and_ends_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There was no memory for it, say: what was left on the wire was read as commands, and LMTP heard one reply."""
+
+    def no_memory(_reader: DataReader, _data: bytearray, _size: int) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(DataReader, "_weigh", no_memory)
+    journal = Journal()
+    async with listening(journal, road=Road.LMTP, limits=LMTP_LIMITS) as listener:
+        peer = await Peer.connect(listener)
+        await peer.greet("LHLO")
+        await peer.envelope()
+        assert (await peer.ask("RCPT TO:<suporte@example.test>")).startswith("250")
+        assert (await peer.ask("DATA")).startswith("354")
+        await peer.send(b".x\r\n" + b"y" * 70_000)
+        assert [(await peer.line())[:9] for _ in range(2)] == ["451 4.3.0"] * 2
+        assert await peer.is_closed()
+    assert journal.mails == []
 
 
 async def test_a_peer_that_resets_during_the_commit_still_has_its_mail_kept() -> None:
