@@ -194,8 +194,8 @@ def _parts(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
 def _held(folder: Path, how: int) -> Iterator[None]:
     """Look at an entry of a folder, and act on what was seen, while no other process does otherwise.
 
-    Who puts what is there already, and who sweeps it, would each be right alone. Raises FileNotFoundError. Where folders
-    have no locks (some network file systems) both go on without.
+    Who puts what is there already, and who sweeps it, would each be right alone. Raises FileNotFoundError. Where
+    folders have no locks (some network file systems) both go on without.
     """
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
