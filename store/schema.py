@@ -68,6 +68,9 @@ def migrate(database: Database, upto: str = "") -> tuple[str | None, str]:
         from alembic import command
 
         with database.write() as connection:
+            if connection.dialect.name == "postgresql":  # an index of a large table takes longer than any mail may
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             # Two nodes that start together: the second waits here and then finds nothing to do.
             claims.alone(connection, claims.Deed.MIGRATION)
             command.upgrade(_config(connection), wanted)

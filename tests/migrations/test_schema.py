@@ -15,7 +15,7 @@ from sqlalchemy import event, insert, inspect, text
 from sqlmodel import SQLModel
 
 from mailgate.clock import utc_now
-from store import outbox, schema, tables
+from store import claims, outbox, schema, tables
 from store.engine import Database
 from store.errors import StoreTooNew
 
@@ -144,6 +144,28 @@ def test_two_nodes_that_start_together_migrate_once(engine_url: str) -> None:
     for thread in threads:
         thread.join(timeout=60)
     assert failed == []
+
+
+def test_a_migration_takes_as_long_as_it_takes(engine_url: str) -> None:
+    """No statement of mail takes half a minute; the index of a large table does, and the wait for another node's."""
+    if not engine_url.startswith("postgresql"):
+        pytest.skip("SQLite stops no statement")
+    waiting, holding = Database(engine_url), Database(engine_url)
+
+    @event.listens_for(waiting.engine, "connect")
+    def impatient(connection: Any, _record: Any) -> None:
+        connection.execute("SET statement_timeout = '100ms'")
+        connection.commit()
+
+    with holding.write() as connection:
+        claims.alone(connection, claims.Deed.MIGRATION)
+        other = threading.Thread(target=schema.migrate, args=(waiting,))
+        other.start()
+        other.join(0.4)
+    other.join(60)
+    assert schema.current(holding) == schema.newest()
+    waiting.close()
+    holding.close()
 
 
 def test_acknowledgements_of_yesterday_count_after_an_upgrade(database: Database) -> None:
