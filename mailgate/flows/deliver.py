@@ -27,6 +27,7 @@ from mailgate.flows.workers import Job
 from mailgate.links.tokens import ReplyIdentity, bounce_address, reply_address
 from mailgate.mail.build import Unaddressable
 from mailgate.mail.dsn_reason import best_status, reason_of
+from mailgate.mail.headers import one_line
 from mailgate.notify.transport import DeliveryResult
 from scheduler.backoff import GiveUp, next_attempt_at
 from store import blob_rows, outbox, people, tickets
@@ -162,10 +163,10 @@ def _could_not_render(site: Site, owner: str, row: Row[Any], error: Exception) -
     attempts = row.attempts + 1
     now = site.clock()
     first = row.first_try_at or row.created_at
-    answer = f"could not be rendered: {type(error).__name__}: {error}"[:500]
+    answer = one_line(f"could not be rendered: {type(error).__name__}: {error}")[:500]
     try:
         if isinstance(error, Unaddressable):
-            answer = f"{_BAD_ADDRESS} {error}"[:500]
+            answer = one_line(f"{_BAD_ADDRESS} {error}")[:500]
             raise GiveUp(answer)
         again = next_attempt_at(
             first, attempts, now, site.random(), retry=site.retry.intervals, give_up=site.retry.give_up
@@ -225,7 +226,7 @@ def _settle(connection: Connection, site: Site, owner: str, tried: Tried, lost: 
     mail, result, now = tried.mail, tried.result, site.clock()
     attempts = mail.attempts + 1
     again: datetime | None = None
-    answer = f"{result.code} {result.enhanced} {result.text}".strip()[:500]
+    answer = one_line(f"{result.code} {result.enhanced} {result.text}")[:500]
     values: dict[str, Any] = {"attempts": attempts, "answer": answer}
     if result.state == "accepted":
         values |= {"state": str(OutboxState.ACCEPTED), "settled_at": now, "rendered": None}

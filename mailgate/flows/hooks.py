@@ -26,6 +26,7 @@ from mailgate import log
 from mailgate.decide.decision import CallWebhook
 from mailgate.decide.facts import Facts
 from mailgate.flows.site import Site
+from mailgate.mail.headers import one_line
 from store import webhooks
 from store.vocabulary import OutboxState
 
@@ -143,7 +144,7 @@ def _try(row: Row[Any], hooks: Mapping[str, Hook], timestamp: int, send: Post) -
     try:
         status = send(hook, headers, body)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return OutboxState.WAITING, f"{type(error).__name__}: {error}"[:200]
+        return OutboxState.WAITING, one_line(f"{type(error).__name__}: {error}")[:200]
     if 200 <= status < 300:
         return OutboxState.ACCEPTED, str(status)
     again = status in (408, 425, 429) or status >= 500

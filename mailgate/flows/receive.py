@@ -27,6 +27,7 @@ from mailgate.flows.record import to_json
 from mailgate.flows.site import Site
 from mailgate.flows.telling import Telling
 from mailgate.flows.workers import TooCostly
+from mailgate.mail.headers import one_line
 from mailgate.notify.plan import Plan
 from store import claims, journal, tickets
 from store.bucket import BucketAway
@@ -241,7 +242,7 @@ def _failed(connection: Connection, site: Site, owner: str, mail: ClaimedMail, e
         _LOG.warning("mail put off", journal_id=mail.id, why=str(error))
         return Settled(mail.id, None)
     attempts = mail.attempts + 1
-    detail = f"{type(error).__name__}: {error}"[:500]
+    detail = one_line(f"{type(error).__name__}: {error}")[:500]
     costly = isinstance(error, TooCostly)
     if attempts >= site.tries or costly:
         reason = HeldReason.LIMIT if costly else HeldReason.POISON
