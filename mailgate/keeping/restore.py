@@ -31,7 +31,7 @@ from store.claims import give_up_lease
 from store.engine import Database
 
 #: What a gateway makes by itself and a restore may find.
-_HARMLESS = ("write.lock", "node.id")
+_HARMLESS = ("write.lock", "write.turn", "node.id")
 _SHOWN = 10
 
 

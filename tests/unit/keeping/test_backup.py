@@ -129,6 +129,10 @@ def test_nothing_that_exists_is_overwritten(kept: Kept, elsewhere: Elsewhere, tm
     with pytest.raises(DataError, match="keys are not those"):
         restoring.restore(target, place)
     assert (place.keys / "mac.key").read_text() == "00" * 32 + "\n"
+    (place.keys / "mac.key").unlink()
+    for name in ("write.lock", "write.turn", "serve-0.lock", "node.id"):  # of the gateway that was lost here
+        (place.data / name).touch()
+    restoring.restore(target, place)
 
 
 def test_a_restore_that_was_killed_is_begun_again(
