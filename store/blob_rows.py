@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
@@ -26,13 +26,17 @@ def is_named(connection: Connection, sha256: str) -> bool:
     return any(connection.execute(query).first() is not None for query in (named, raw, out, shown))
 
 
-#: Who copies the blobs holds this lease; as long as it holds, none is deleted.
-COPYING = "backup"
+#: Who copies the blobs holds this lease, and renews it; as long as it holds, none is deleted.
+COPYING, COPYING_LEASE = "backup", timedelta(minutes=10)
 
 
 def is_being_copied(connection: Connection, now: datetime) -> bool:
-    """Whether a backup is under way: its blobs must stay until it has them, named by a row or not."""
-    held = select(LEASE.c.until).where(LEASE.c.name == COPYING, LEASE.c.until > now)
+    """Whether a backup is under way: its blobs must stay until it has them, named by a row or not.
+
+    Not one that died while the clock was ahead: for a year, perhaps, nothing could be erased.
+    """
+    until = LEASE.c.until
+    held = select(until).where(LEASE.c.name == COPYING, until > now, until <= now + 2 * COPYING_LEASE)
     return connection.execute(held).first() is not None
 
 

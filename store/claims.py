@@ -89,13 +89,16 @@ def prolong(connection: Connection, table: Table, owners: Sequence[str], lease_u
 
 
 def take_lease(connection: Connection, name: str, owner: str, now: datetime, until: datetime) -> int | None:
-    """Take or renew the named lease. The fence (grows with each new owner), or None when another has it."""
+    """Take or renew the named lease. The fence (grows with each new owner), or None when another has it.
+
+    One that runs out much later than ours would is nobody's: its owner died while his clock was ahead.
+    """
     fast.insert(connection, LEASE, [{"name": name, "owner": owner, "fence": 1, "until": until}], or_nothing=True)
     query = select(LEASE.c.owner, LEASE.c.fence, LEASE.c.until).where(LEASE.c.name == name)
     if connection.dialect.name == "postgresql":
         query = query.with_for_update()
     row = connection.execute(query).one()
-    if row.owner != owner and row.until > now:
+    if row.owner != owner and now < row.until <= until + (until - now):
         return None
     fence: int = row.fence if row.owner == owner else row.fence + 1
     connection.execute(update(LEASE).where(LEASE.c.name == name).values(owner=owner, fence=fence, until=until))

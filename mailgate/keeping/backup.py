@@ -12,7 +12,6 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -23,10 +22,9 @@ from mailgate.keeping import manifest as manifests
 from mailgate.keeping.manifest import FORMAT, KeptFile, Manifest
 from mailgate.keeping.places import BLOBS, CONFIGURATION, KEYS, Places
 from store import snapshot
-from store.blob_rows import COPYING
+from store.blob_rows import COPYING, COPYING_LEASE
 from store.claims import give_up_lease, take_lease
 
-_LEASE = timedelta(minutes=10)
 _RENEW_EVERY = 200
 ARCHIVES = {".tar": "w", ".tgz": "w:gz", ".tar.gz": "w:gz"}
 
@@ -163,7 +161,7 @@ def _lease(places: Places, clock: Clock, owner: str) -> Iterator[Callable[[], No
     def renew() -> None:
         now = clock()
         with places.database.write() as connection:
-            if take_lease(connection, COPYING, owner, now, now + _LEASE) is None:
+            if take_lease(connection, COPYING, owner, now, now + COPYING_LEASE) is None:
                 raise Busy("another backup is under way")
 
     renew()

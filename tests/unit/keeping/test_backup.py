@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -87,11 +88,22 @@ def test_no_blob_is_deleted_while_it_is_copied(kept: Kept, tmp_path: Path) -> No
     now = kept.site.clock()
     with kept.places.database.write() as connection:
         assert blob_rows.may_be_deleted(connection, sha256, now)
-        claims.take_lease(connection, blob_rows.COPYING, "another", now, now.replace(year=now.year + 1))
+        claims.take_lease(connection, blob_rows.COPYING, "another", now, now + blob_rows.COPYING_LEASE)
         assert not blob_rows.may_be_deleted(connection, sha256, now)
     with pytest.raises(Busy, match="another backup"):
         make(kept, tmp_path / "backup")
     assert not any(tmp_path.glob("*backup*"))
+
+
+def test_a_backup_that_died_while_the_clock_was_ahead_holds_nobody_up(kept: Kept, tmp_path: Path) -> None:
+    """D12: for a year no backup could be made, nothing be erased, and no blob was ever swept."""
+    sha256, now = kept.site.blobs.put(b"of nobody"), kept.site.clock()
+    with kept.places.database.write() as connection:
+        ahead = now + timedelta(days=365)
+        claims.take_lease(connection, blob_rows.COPYING, "dead", ahead, ahead + blob_rows.COPYING_LEASE)
+    with kept.places.database.read() as connection:
+        assert blob_rows.may_be_deleted(connection, sha256, now)
+    assert make(kept, tmp_path / "backup").is_dir()
 
 
 @pytest.mark.parametrize("what", ["cut", "changed", "gone", "more", "manifest"])

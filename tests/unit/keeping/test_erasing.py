@@ -225,7 +225,7 @@ def test_what_must_wait_says_so(kept: Kept, eraser: Eraser) -> None:
     with pytest.raises(Unavailable, match="nothing was erased"):
         erasing.erase(replace(eraser, record=Path("/proc/erased.list")), MARIA[1], now)
     with kept.places.database.write() as connection:
-        claims.take_lease(connection, blob_rows.COPYING, "another", now, now.replace(year=now.year + 1))
+        claims.take_lease(connection, blob_rows.COPYING, "another", now, now + blob_rows.COPYING_LEASE)
     with pytest.raises(Busy, match="backup"):
         erasing.erase(eraser, MARIA[1], now)
     assert traces(kept.places)
