@@ -37,9 +37,12 @@ class Batch:
         self.by_message_id = dict.fromkeys(ids)
         self.by_message_id |= tickets.ids_by_message_ids(connection, sorted(ids))
 
-    def forget(self, reading: Reading) -> None:
-        """What this mail may have written is read anew by those behind it: contacts there were not, and its ids."""
-        self.contacts = {address: row for address, row in self.contacts.items() if row is not None}
+    def forget(self, reading: Reading, *, people_too: bool = False) -> None:
+        """What this mail may have written is read anew by those behind it: contacts there were not, and its ids.
+
+        people_too: contacts were changed.
+        """
+        self.contacts = {a: row for a, row in self.contacts.items() if row is not None and not people_too}
         for message_id in (reading.message.message_id, reading.message.in_reply_to):
             self.by_message_id.pop(message_id or "", None)
 

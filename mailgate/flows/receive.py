@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from mailgate import log
 from mailgate.decide.decide import decide
-from mailgate.decide.decision import Decision
+from mailgate.decide.decision import BlockSender, Decision, Share
 from mailgate.decide.facts import Facts
 from mailgate.flows.batch import Batch
 from mailgate.flows.effects import Changed, Effects, Said
@@ -46,6 +46,8 @@ _AWAY = timedelta(seconds=10)
 #: No disk, no descriptor, no memory: what a person or time mends, and what no mail is at fault for.
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _MOST_FOUND_BY = 600
+#: What changes the row of a contact that mails behind it may be of.
+_CHANGES_PEOPLE = (BlockSender, Share)
 _BACKOFF, LONGEST_PAUSE = (timedelta(seconds=2), timedelta(seconds=20)), timedelta(minutes=10)
 
 
@@ -200,7 +202,7 @@ def settle(
     changed = Effects(connection, site, facts, decision, said).carry_out()
     plans = Telling(connection, site, facts, decision, changed, said).tell()
     _settle(connection, site, owner, mail, reading, facts, decision, changed, plans)
-    batch.forget(reading)
+    batch.forget(reading, people_too=any(isinstance(one, _CHANGES_PEOPLE) for one in decision.actions))
     key = changed.ticket["key"] if changed.ticket else ""
     return Settled(mail.id, decision.outcome, key, sum(1 for p in plans if not p.suppressed))
 

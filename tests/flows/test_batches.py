@@ -11,7 +11,7 @@ from mailgate.flows import hooks, receive
 from mailgate.flows.rendering import Rendered, Renderer, RenderJob
 from mailgate.notify.transport import DeliveryResult
 from store import people, webhooks
-from store.tables import CONTACT, TICKET, WEBHOOK
+from store.tables import CONTACT, JOURNAL, TICKET, WEBHOOK
 from store.vocabulary import Outcome
 from tests.flows.story import Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
@@ -86,3 +86,12 @@ def test_what_a_far_end_says_to_a_call_is_kept_as_it_can_be(story: Story) -> Non
     assert hooks.sweep(story.site, {"erp": hooks.Hook("https://erp.test/", b"s")}, "w", send=nonsense) == 0
     (waits,) = story.rows(WEBHOOK)
     assert (waits.attempts, waits.answer) == (1, "BadStatusLine:  HTTP")
+
+
+def test_who_is_blocked_by_one_mail_is_blocked_for_the_next_of_its_transaction(story: Story) -> None:
+    story.receive(plain_mail(ANA, SUPPORT, "Compre já", "Barato."))
+    copy = story.agents_copy("SUP-1")
+    row_id = story.accept(plain_mail(BRUNO, copy, "Re: [SUP-1]", "#spam"))
+    story.site.writer.call(lambda c: c.execute(JOURNAL.update().where(JOURNAL.c.id == row_id).values(rcpt_tos=[copy])))
+    story.accept(plain_mail(ANA, SUPPORT, "Compre mais", "Mais barato."))
+    assert [one.outcome for one in story.process("w:1", story.claim("w:1"))] == [Outcome.COMMAND, Outcome.HELD]
