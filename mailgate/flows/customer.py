@@ -17,7 +17,7 @@ from mailgate.decide.decide import decide
 from mailgate.decide.decision import Decision, Remark, ThreadChoice
 from mailgate.decide.facts import ActionFacts, News
 from mailgate.decide.filing import LIMIT
-from mailgate.errors import DataError, NotAllowed, TooMany
+from mailgate.errors import DataError, MailgateError, NotAllowed, TooMany
 from mailgate.flows.effects import Effects, Said
 from mailgate.flows.filingfacts import filing_facts
 from mailgate.flows.gather import action_facts
@@ -33,6 +33,7 @@ from mailgate.mail.message import Attachment
 from mailgate.notify.plan import Person, Plan
 from mailgate.yamlfile import did_you_mean
 from store import journal, links, outbox, people, tickets
+from store import once as forms
 from store.vocabulary import Channel, CommentKind, Notice, Outcome, Role
 
 _READS_ONLY = "who only follows a ticket does not write in it"
@@ -46,6 +47,16 @@ class Refused(NotAllowed):
         super().__init__(why)
         self.problem = problem
         self.news = news
+
+
+class Repeated(MailgateError):
+    """The form was taken before: by another node, or by a transaction whose reply was lost. Nothing was done again."""
+
+
+def only_once(connection: Connection, site: Site, once: str) -> None:
+    """once: the form's own number, "" for what is none. Raises Repeated."""
+    if once and not forms.first_time(connection, once, site.clock()):
+        raise Repeated("this form was taken before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,15 @@ def comment(
     text: str,
     files: tuple[Attachment, ...] = (),
     via: str = "portal",
+    once: str = "",
 ) -> Done:
-    """A customer's comment from the ticket's page. via: portal (signed in) or link.
+    """A customer's comment from the ticket's page. via: portal (signed in) or link. once: see `only_once`.
 
     Raises DataError when the ticket is gone, NotAllowed for who may not write on it.
     """
 
     def work(connection: Connection) -> Done:
+        only_once(connection, site, once)
         contact = people.contact(connection, contact_id) if contact_id else None
         if contact is None or not contact.active:
             raise NotAllowed("this link belongs to nobody who may write")
@@ -159,15 +172,16 @@ def agent_action(
 
 
 def on_page(
-    site: Site, ticket_id: int, agent_id: int, action: ActionFacts, files: tuple[Attachment, ...] = ()
+    site: Site, ticket_id: int, agent_id: int, action: ActionFacts, files: tuple[Attachment, ...] = (), once: str = ""
 ) -> Done:  # fmt: skip
     """What an agent does on the ticket's page: the same as by a mail with commands.
 
     action: verb, text, status, orders, what he saw, and how he is known (portal, or link); who he is stands here.
-    Raises Refused with its problem, and DataError for a ticket that is gone.
+    once: see `only_once`. Raises Refused with its problem, and DataError for a ticket that is gone.
     """
 
     def work(connection: Connection) -> Done:
+        only_once(connection, site, once)
         agent = people.agent(connection, agent_id)
         if agent is None or not agent.active:
             raise NotAllowed("this is no agent of ours")

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from mailgate.decide.facts import ActionFacts, Filed, Follower
 from mailgate.decide.files import facts_of
 from mailgate.errors import NotAllowed
-from mailgate.flows.customer import Done, act
+from mailgate.flows.customer import Done, act, only_once
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise
 from mailgate.mail.message import Attachment
@@ -46,13 +46,16 @@ class Wanted:
     language: str | None = None
 
 
-def open_as_member(site: Site, contact_id: int, wanted: Wanted, files: Sequence[Attachment] = ()) -> Done:
+def open_as_member(
+    site: Site, contact_id: int, wanted: Wanted, files: Sequence[Attachment] = (), once: str = ""
+) -> Done:
     """A contact who signed in opens a ticket. The files' blobs are stored already.
 
     Raises NotAllowed for a contact who may not, TooMany beyond the limit of new tickets.
     """
 
     def work(connection: Connection) -> Done:
+        only_once(connection, site, once)
         contact = people.contact(connection, contact_id)
         if contact is None or not contact.active:
             raise NotAllowed("the contact is no longer one of ours")
@@ -77,7 +80,9 @@ def open_as_member(site: Site, contact_id: int, wanted: Wanted, files: Sequence[
     return site.writer.call(work)
 
 
-def open_as_guest(site: Site, address: str, name: str, wanted: Wanted, files: Sequence[Attachment] = ()) -> Done:
+def open_as_guest(
+    site: Site, address: str, name: str, wanted: Wanted, files: Sequence[Attachment] = (), once: str = ""
+) -> Done:
     """Somebody who signed in nowhere opens a ticket in the name of an address that he typed.
 
     Raises OwnAddress for one of ours; NotAllowed where the company takes no guests, and for a contact who was switched
@@ -85,6 +90,7 @@ def open_as_guest(site: Site, address: str, name: str, wanted: Wanted, files: Se
     """
 
     def work(connection: Connection) -> Done:
+        only_once(connection, site, once)
         typed = normalise(address)
         if site.is_ours(typed) or people.agent_by_address(connection, typed) is not None:
             raise OwnAddress("this is an address of ours")

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from mailgate.decide.decision import Order
 from mailgate.decide.facts import ActionFacts
 from mailgate.flows import customer, explaining
-from mailgate.flows.customer import Refused
+from mailgate.flows.customer import Refused, Repeated
 from mailgate.notify.explained import lines_of
 from mailgate.portal import agentview, uploads
 from mailgate.portal.access import Admitted, admit, check_form
@@ -97,7 +97,8 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
         return _again(desk, request, admitted, Problem("reply", "empty", 422), written)
     if len(text) > MOST_TEXT:
         return _again(desk, request, admitted, Problem("reply", "long", 422), written)
-    number = f"{admitted.grant.link_id}:{first(form.getlist('number'))[:40]}"
+    given = first(form.getlist("number"))[:40]
+    number = f"{admitted.grant.link_id}:{given}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
     action = _action(
@@ -106,7 +107,10 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
     )  # fmt: skip
     try:
         files = uploads.keep(site, uploads.read(brought))
-        customer.on_page(site, admitted.ticket.id, admitted.grant.agent_id or 0, action, files)
+        once = f"agent {admitted.grant.agent_id} {number}" if given else ""
+        customer.on_page(site, admitted.ticket.id, admitted.grant.agent_id or 0, action, files, once)
+    except Repeated:
+        return desk.go(f"/tickets/{admitted.ticket.key}#last")
     except Refused as refused:
         desk.sent.give_back(number)
         return _again(desk, request, admitted, _problem("reply", refused), written)

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from mailgate.decide.ruling import Book
 from mailgate.errors import NotAllowed, TooMany
 from mailgate.flows import knowledge, opening
+from mailgate.flows.customer import Repeated
 from mailgate.flows.knowledge import Suggestion
 from mailgate.flows.opening import MOST_FOLLOWERS, OwnAddress, Wanted
 from mailgate.i18n import Translator
@@ -257,9 +258,11 @@ def _open(page: Page, draft: Draft, checked: Checked, found: list[Attachment], n
         kept = uploads.keep(desk.site, found)
         wanted = _wanted(page, draft, checked)
         if visitor is not None and visitor.contact is not None:
-            done = opening.open_as_member(desk.site, visitor.contact.id, wanted, kept)
+            done = opening.open_as_member(desk.site, visitor.contact.id, wanted, kept, once if number else "")
         else:
-            done = opening.open_as_guest(desk.site, draft.address, draft.name, wanted, kept)
+            done = opening.open_as_guest(desk.site, draft.address, draft.name, wanted, kept, once if number else "")
+    except Repeated:
+        return desk.go(desk.sent.where(once) or ("/requests" if visitor else "/"))
     except NotAllowed as refusal:
         desk.sent.give_back(once)
         if visitor is None:  # what is refused tells of an address as well: whoever asks for many is stopped as soon

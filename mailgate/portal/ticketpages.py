@@ -18,6 +18,7 @@ from mailgate.companyfiles import AttachmentPolicy
 from mailgate.decide.facts import News
 from mailgate.errors import NotAllowed
 from mailgate.flows import customer
+from mailgate.flows.customer import Repeated
 from mailgate.flows.involving import Abilities, abilities
 from mailgate.flows.veiling import is_veiled
 from mailgate.portal import uploads
@@ -281,13 +282,17 @@ def _take(desk: Desk, request: Request, admitted: Admitted, form: FormData) -> R
         problem = Problem("reply", error, 429 if error == "many" else 422, about)
         with desk.site.writer.database.read() as connection:
             return page(desk, request, connection, admitted, problem, Written(text, again=bool(brought)))
-    number = f"{admitted.grant.link_id}:{first(form.getlist('number'))[:40]}"
+    given = first(form.getlist("number"))[:40]
+    number = f"{admitted.grant.link_id}:{given}"
     if not desk.sent.take(number):
         return desk.go(f"/tickets/{admitted.ticket.key}#last")
     via = "portal" if admitted.visitor is not None else "link"
     try:
         files = uploads.keep(desk.site, found)
-        done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, files, via)
+        once = f"contact {admitted.grant.contact_id} {number}" if given else ""
+        done = customer.comment(desk.site, admitted.ticket.id, admitted.grant.contact_id, text, files, via, once)
+    except Repeated:
+        return desk.go(f"/tickets/{admitted.ticket.key}#last")
     except NotAllowed as no:  # a closed ticket that takes no answer says so in the company's words
         desk.sent.give_back(number)
         with desk.site.writer.database.read() as connection:
