@@ -29,9 +29,8 @@ _OUTBOX = sa.table(
 def upgrade() -> None:
     op.add_column("outbox", sa.Column("mailbox", sqlmodel.sql.sqltypes.AutoString(), nullable=True))
     connection, o = op.get_bind(), _OUTBOX.c
-    recent = sa.select(o.id, o.recipient).where(
-        o.notice == "N1", o.channel == "mail", o.created_at > datetime.now(UTC) - _COUNTED
-    )
+    newest = connection.execute(sa.select(sa.func.max(o.created_at))).scalar() or datetime(1970, 1, 1, tzinfo=UTC)
+    recent = sa.select(o.id, o.recipient).where(o.notice == "N1", o.channel == "mail", o.created_at > newest - _COUNTED)
     rows = [{"row": row.id, "to": _mailbox(row.recipient)} for row in connection.execute(recent)]
     if rows:
         change = sa.update(_OUTBOX).where(o.id == sa.bindparam("row")).values(mailbox=sa.bindparam("to"))
