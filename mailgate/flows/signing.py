@@ -81,9 +81,16 @@ def _mail_link(connection: Connection, site: Site, address: str, purpose: str, r
     told = one_use(connection, site, purpose, person, now, lives)
     role = Role.AGENT if person.agent is not None else Role.CUSTOMER
     language = row.language if row.language in site.policy.languages else site.policy.locale
-    to = plan.Person(row.id, row.name, row.address, language, role)
+    to = plan.Person(row.id, _known_name(person), row.address, language, role)
     outbox.enqueue(connection, [letter(site, notice, to, told, now)])
     return True
+
+
+def _known_name(person: Person) -> str:
+    """The name of somebody who has been here; else it may be words that a stranger wrote before the address."""
+    contact = person.contact
+    known = contact is None or contact.password is not None or contact.verified_at is not None
+    return str(person.row.name) if known and person.row is not None else ""
 
 
 def one_use(

@@ -329,6 +329,8 @@ class Telling:
         workflow = site.book().workflow
         language = planned.to.language
         verified = self._decision.author.verified or planned.notice is not Notice.N1
+        if planned.notice is Notice.N4:  # anybody asks for it who knows key and address
+            verified = ticket is not None and bool(ticket["verified"])
         body: dict[str, Any] = {
             "language": language,
             "recipient_name": planned.to.name,

@@ -284,17 +284,19 @@ def _compile_all(folders: list[Path], own: Mapping[str, str], environment: Immut
 
 
 def _is_to_stranger(view: NoticeView) -> bool:
-    """Whether this acknowledges a mail whose sender nobody has verified."""
-    return view.notice == Notice.N1 and not view.verified
+    """Whether this acknowledges what nobody has verified, or is a link to it: a stranger chose to whom it goes."""
+    return view.notice in (Notice.N1, Notice.N4) and not view.verified
 
 
 def _template_of(view: NoticeView) -> str:
-    return "n1_unverified" if _is_to_stranger(view) else view.notice.lower()
+    return "n1_unverified" if view.notice == Notice.N1 and _is_to_stranger(view) else view.notice.lower()
 
 
 def _subject_of(view: NoticeView) -> str:
     if view.notice == Notice.DELIVERY_FAILED and view.reason == "late":
         return "delivery_late"
+    if view.notice == Notice.N4 and _is_to_stranger(view):
+        return "n4_unverified"
     return "command_help" if _asks_help(view) else _template_of(view)
 
 

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email import message_from_bytes, policy
+from email.message import Message
 from typing import Any
 
 import pytest
 
-from mailgate.flows import braking
+from mailgate.flows import braking, customer, signing
 from store.vocabulary import Outcome
-from tests.flows.story import Story
+from tests.flows.story import Sent, Story
 from tests.house import ANA, BRUNO, CARMEN, SUPPORT, plain_mail
 
 NO_BRAKES: dict[str, Any] = {"tickets_per_sender": "off", "mails_per_sender": "off"}
 #: Words that a stranger would like us to mail to his victim; each stands in one place only.
-WORDS = ("comprebarato", "evil.test", "premio", "clique", "anexovil", "gratis.exe", "outronome", "dentrodo", "ccvil")
+WORDS = ("comprebarato", "evil.test", "premio", "cliquevil", "anexovil", "gratis.exe", "outronome", "dentrodo", "ccvil")
 
 
 def spoofed(number: int = 0) -> bytes:
     """A mail "from" Ana that nobody vouches for, with words in every place that is shown anywhere."""
     mail = plain_mail(
         ("comprebarato http://evil.test", ANA[1]), SUPPORT, f"premio {number} http://evil.test/?a=1",
-        "clique http://evil.test",
+        "cliquevil http://evil.test",
         verified=False,
-        html="<p>clique <a href='http://evil.test'>premio</a><img alt='dentrodo' src='cid:anexovil'></p>",
+        html="<p>cliquevil <a href='http://evil.test'>premio</a><img alt='dentrodo' src='cid:anexovil'></p>",
         files=[("gratis.exe", "application/x-anexovil", b"anexovil")],
     )  # fmt: skip
     return (
         b"Reply-To: outronome <outronome@evil.test>\r\nCc: ccvil <ccvil@evil.test>\r\nThread-Topic: premio\r\n"
         b"Organization: premio\r\nX-Priority: 1\r\nContent-Language: x-premio\r\n" + mail
     )
+
+
+def without_words(sent: Sent) -> Message:
+    """What was mailed to the victim, in which none of his words is."""
+    parsed = message_from_bytes(sent.raw, policy=policy.default)
+    read = [sent.raw.decode("utf-8", "replace"), str(parsed["Subject"]), str(parsed["To"])]
+    read += [part.get_content() for part in parsed.walk() if part.get_content_maintype() == "text"]
+    for word in WORDS:
+        assert all(word not in one.lower() for one in read), word
+    return parsed
 
 
 def test_somebody_elses_address_gets_five_acknowledgements_an_hour_and_ten_a_day(
@@ -66,14 +77,26 @@ def test_an_acknowledgement_to_a_stranger_says_nothing_of_his_mail(
     story = make_story(locale=language)
     story.receive(spoofed())
     (sent,) = [mail for mail in story.deliver() if mail.recipient == ANA[1]]
-    text = sent.raw.decode("utf-8", "replace").lower()
-    parsed = message_from_bytes(sent.raw, policy=policy.default)
-    read = [text, str(parsed["Subject"]).lower(), str(parsed["To"]).lower()]
-    read += [part.get_content().lower() for part in parsed.walk() if part.get_content_maintype() == "text"]
-    for word in WORDS:
-        assert all(word not in one for one in read), word
+    parsed = without_words(sent)
     assert "SUP-1" in str(parsed["Subject"])
     assert [part.get_filename() for part in parsed.walk() if part.get_filename()] == []
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en", "es"])
+def test_what_anybody_may_ask_for_says_nothing_of_a_strangers_mail(
+    make_story: Callable[..., Story], language: str
+) -> None:
+    """The victim's address is typed where links are asked for: her name and subject were his."""
+    story = make_story(locale=language)
+    story.receive(spoofed())
+    story.deliver()
+    assert customer.send_link(story.site, ANA[1], "SUP-1")
+    assert signing.ask_to_enter(story.site, ANA[1], ())
+    assert signing.ask_to_reset(story.site, ANA[1], ())
+    asked = [mail for mail in story.deliver() if mail.recipient == ANA[1]]
+    subjects = [str(without_words(mail)["Subject"]) for mail in asked]
+    assert len(subjects) == 3
+    assert sum("SUP-1" in subject for subject in subjects) == 1
 
 
 def test_the_breaker_stops_all_acknowledgements_and_the_company_is_told_once(make_story: Callable[..., Story]) -> None:
