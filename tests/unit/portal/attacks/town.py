@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 from sqlalchemy import select
-from starlette.applications import Starlette
 from starlette.routing import Route
 
 from mailgate.flows import directory, inviting, sessions, signing
@@ -28,7 +27,7 @@ from store.tables import ATTACHMENT, JOURNAL
 from tests.conftest import SettableClock
 from tests.house import BRUNO, SUPPORT, House, make_site, plain_mail, png
 from tests.integration.machine import free_port
-from tests.unit.portal.conftest import _COMPILED, TEMPLATES, WORDS, Portal
+from tests.unit.portal.conftest import _COMPILED, TEMPLATES, WORDS, Busy, Portal
 
 OLGA = ("Olga Prado", "olga@outra.test")  # the victim, master of another company
 ANA = ("Ana Souza", "ana@cliente.test")  # master
@@ -61,7 +60,7 @@ class Town:
     """The house with its portal, its people's browsers, and the ids of what is Olga's."""
 
     portal: Portal
-    app: Starlette
+    app: Busy
     port: int
     routes: list[Route]
     browsers: dict[str, httpx.Client] = field(default_factory=dict)
@@ -112,8 +111,9 @@ def build(folder: Path, clock: SettableClock, url: str = "", limits: PortalLimit
     values = {"base_url": f"http://127.0.0.1:{port}", "knowledge": {"folder": str(articles)}, "agents": agents}
     site = make_site(folder, url, clock=clock, **{**values, **settings})
     app = make_app(site, WORDS, TEMPLATES, limits, compiled=_COMPILED)
-    portal = Portal(House(site), f"http://127.0.0.1:{port}", clock)
-    return Town(portal, app, port, [one for one in app.routes if isinstance(one, Route)])
+    busy = Busy(app)
+    portal = Portal(House(site), f"http://127.0.0.1:{port}", clock, busy)
+    return Town(portal, busy, port, [one for one in app.routes if isinstance(one, Route)])
 
 
 def fill(town: Town) -> None:
