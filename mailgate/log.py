@@ -141,6 +141,15 @@ def _format_exception(_logger: Any, _method: str, event: structlog.typing.EventD
     return event
 
 
+def _plain(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The structlog processor for a terminal: no value moves its cursor, or its words, or types into it."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            kept = "\n" if key == "exception" else ""
+            event[key] = "".join(c if c.isprintable() or c in kept else ascii(c)[1:-1] for c in value)
+    return event
+
+
 class _Libraries(logging.Handler):
     """What libraries log, as events of ours: their sentence as it stands in their code, without its values."""
 
@@ -162,11 +171,11 @@ def get(name: str) -> Logger:
 
 def set_up(json: bool = False, level: str = "info") -> None:
     """Write events to standard error: for a person with colours on a terminal, as JSON Lines otherwise."""
-    renderer: Any
+    rendering: list[Any]
     if json or not sys.stderr.isatty():
-        renderer = structlog.processors.JSONRenderer(sort_keys=False)
+        rendering = [structlog.processors.JSONRenderer(sort_keys=False)]
     else:
-        renderer = structlog.dev.ConsoleRenderer()
+        rendering = [_plain, structlog.dev.ConsoleRenderer()]
     logging.basicConfig(handlers=[_Libraries(logging.WARNING)], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
@@ -175,7 +184,7 @@ def set_up(json: bool = False, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _format_exception,
-            renderer,
+            *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _StandardError())),

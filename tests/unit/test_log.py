@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 
@@ -40,6 +41,21 @@ def test_a_logger_outlives_the_stream_it_was_set_up_on(monkeypatch: pytest.Monke
         assert '"event": "two"' in second.getvalue()
     finally:
         structlog.reset_defaults()
+
+
+def test_no_value_types_into_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that anybody may ask for cleared the screen, and more, where `serve` is watched."""
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    try:
+        log.set_up()
+        log.get("test").info("request", path="/ação\x1b]52;c;eHh4\x07", more="\x9b2J\u202e", last="a\nb\r")
+    finally:
+        structlog.reset_defaults()
+    said = re.sub(r"\x1b\[\d*m", "", terminal.getvalue())  # colours of our own
+    assert said.removesuffix("\n").isprintable(), said
+    assert r"/ação\x1b]52;c;eHh4\x07" in said
 
 
 def test_a_thousand_times_the_same_fault_is_a_few_lines(written: Callable[[], str]) -> None:
