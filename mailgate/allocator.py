@@ -15,8 +15,9 @@ import sys
 _M_MMAP_THRESHOLD, _MAP_FROM = -3, 8 * 1024 * 1024
 #: ... and so much at the end of the heap may lie free.
 _M_TRIM_THRESHOLD, _KEEP = -1, 32 * 1024 * 1024
-#: Threads share so many heaps, instead of having one each that grows to the most that its thread ever needed.
-_M_ARENA_MAX, _HEAPS = -8, 2
+#: All threads share one heap, instead of having one each that grows to the most that its thread ever needed: with two
+#: of them, what lies free between blocks in use grew twice as fast, and nothing was faster.
+_M_ARENA_MAX, _HEAPS = -8, 1
 
 
 def keep_freed_memory() -> None:

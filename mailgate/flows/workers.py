@@ -229,9 +229,7 @@ class _Process:
         try:
             self._pipe, theirs = get_context("spawn").Pipe()
             self._process = _spawned(theirs, memory_bytes)
-        except (
-            OSError
-        ) as error:  # too many processes or descriptors, too little memory: for a while, and no job's fault
+        except OSError as error:  # too many processes, too little memory: for a while, and no job's fault
             _LOG.error("no process can be made", reason=error.strerror)
             if self._pipe is not None:
                 self._pipe.close()
