@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,13 @@ _BY_OTHER_ADDRESSES = Query(
     select(CONTACT, CONTACT_ADDRESS.c.address.label("written_from"))
     .select_from(CONTACT.join(CONTACT_ADDRESS, CONTACT_ADDRESS.c.contact_id == CONTACT.c.id))
     .where(CONTACT_ADDRESS.c.address.in_(bindparam("addresses", expanding=True)))
+)
+_UNPROVEN = Query(
+    select(CONTACT.c.id).where(
+        CONTACT.c.id.in_(bindparam("contact_ids", expanding=True)),
+        CONTACT.c.verified_at.is_(None),
+        CONTACT.c.password.is_(None),
+    )
 )
 _DOMAINS = Query(select(ORGANISATION.c.id, ORGANISATION.c.domains))
 _AGENTS = Query(select(AGENT).order_by(AGENT.c.address))
@@ -69,6 +76,13 @@ def contacts_by_addresses(connection: Connection, addresses: Sequence[str]) -> d
     left = [address for address in addresses if address not in found]
     others = _BY_OTHER_ADDRESSES.all(connection, addresses=left)
     return found | {row.written_from: row for row in others}
+
+
+def unproven(connection: Connection, contact_ids: Collection[int]) -> set[int]:
+    """Those of whom nothing has proven yet that the address is theirs: no link of it was opened, nobody signed in."""
+    if not contact_ids:
+        return set()
+    return {row.id for row in _UNPROVEN.all(connection, contact_ids=sorted(contact_ids))}
 
 
 def contact(connection: Connection, contact_id: int) -> Row[Any] | None:

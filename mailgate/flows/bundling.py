@@ -1,9 +1,11 @@
 """Too many notices for one address: the rest comes in one mail an hour later, with everything that it would have said.
 
-`limits.notices_per_address` counts what is written about one ticket to one address. What goes beyond is an entry of a
-digest that waits in the outbox, not a mail; whether a person is told of it at all was decided before, so that a digest
-says nothing that its receiver was not meant to hear. A person's own text that waits for his word, links he asked for
-and answers to his commands are not put off. Acknowledgements have caps of their own, and a digest of keys.
+`limits.notices_per_address` counts what is written about one ticket to one address; about all tickets together to one
+that follows them and that nobody has proven to be his, since whoever may write can name anybody in Cc. What goes beyond
+is an entry of a digest that waits in the outbox, not a mail; whether a person is told of it at all was decided before,
+so that a digest says nothing that its receiver was not meant to hear. A person's own text that waits for his word,
+links he asked for and answers to his commands are not put off. Acknowledgements have caps of their own, and a digest of
+keys.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from mailgate.flows.changed import Changed
 from mailgate.flows.extras import given
 from mailgate.flows.site import Site
 from mailgate.notify.plan import Plan
-from store import outbox
-from store.vocabulary import Notice
+from store import outbox, people
+from store.vocabulary import Notice, Role
 
 #: News of a ticket. Not what comes once (N2, N12 with its survey, N15) or answers the person himself.
 _NEWS = frozenset(
@@ -48,6 +50,7 @@ def put_off(
     ticket_id: int,
     plans: Sequence[Plan],
     address_of: Callable[[Plan], str],
+    requester_id: int,
 ) -> list[Plan]:
     """The plans of what happened on a ticket; those that go beyond a bound are suppressed, with the reason.
 
@@ -56,17 +59,25 @@ def put_off(
     if not bounds or not any(one.notice in _NEWS and not one.suppressed for one in plans):
         return list(plans)
     counted = [(b, outbox.told_of(connection, ticket_id, now - timedelta(seconds=b.seconds))) for b in bounds]
+    customers = {one.to.id for one in plans if one.to.role is Role.CUSTOMER and not one.suppressed}
+    strangers = people.unproven(connection, customers - {requester_id})
+
+    def total(planned: Plan, address: str, bound: Bound) -> int:
+        if planned.to.role is not Role.CUSTOMER or planned.to.id not in strangers:
+            return 0
+        return outbox.count_sent(connection, sorted(_NEWS), now - timedelta(seconds=bound.seconds), address)
 
     def judged(planned: Plan) -> Plan:
         if planned.suppressed or planned.notice not in _NEWS:
             return planned
         address = address_of(planned)
-        over = next((bound for bound, told in counted if told.get(address, 0) >= bound.count), None)
-        if over is None:
-            return planned
-        period = f"{over.seconds / 60:.0f} minutes"
-        why = f"{_PUT_OFF}: more than {over.count} notices of this ticket to this address within {period}"
-        return replace(planned, suppressed=why)
+        for bound, told in counted:
+            said = f"to this address within {bound.seconds / 60:.0f} minutes"
+            if told.get(address, 0) >= bound.count:
+                return replace(planned, suppressed=f"{_PUT_OFF}: more than {bound.count} notices of this ticket {said}")
+            if total(planned, address, bound) >= bound.count:
+                return replace(planned, suppressed=f"{_PUT_OFF}: more than {bound.count} notices {said}, never proven")
+        return planned
 
     return [judged(one) for one in plans]
 

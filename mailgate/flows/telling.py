@@ -88,7 +88,8 @@ class Telling:
         if ticket is None or self._changed.opened:
             return told
         where = partial(recipient, ticket=ticket, facts=self._facts)
-        return put_off(self._connection, self._site.policy.notices, self._now, ticket["id"], told, where)
+        bounds, asked = self._site.policy.notices, ticket["requester_id"]
+        return put_off(self._connection, bounds, self._now, ticket["id"], told, where, asked)
 
     def supposed_plans(self, resting: Mapping[str, Any]) -> list[Plan]:
         """The same without asking the database which addresses rest: for what is only tried out."""

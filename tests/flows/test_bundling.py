@@ -65,6 +65,22 @@ def test_what_goes_beyond_comes_an_hour_later_in_one_mail_with_every_word(busy: 
     assert any("zq8" in text for text in _texts(busy, ANA[1])), "the next hour has notices of its own"
 
 
+def test_a_stranger_in_cc_of_many_tickets_is_not_plagued(make_story: Callable[..., Story]) -> None:
+    """I7: whoever has a domain of his own could have us write to anybody, by one ticket after the other."""
+    story = make_story(limits={"notices_per_address": _MOST})
+    for number in range(4):
+        author = (f"Eva {number}", f"eva{number}@malvada.test")
+        raw = plain_mail(author, SUPPORT, f"Assunto {number}", "Oi.")
+        story.receive(raw.replace(b"Subject:", f"Cc: {CARMEN[1]}\r\nSubject:".encode(), 1))
+        for answer in range(3):
+            story.agent_answers(f"SUP-{number + 1}", f"Resposta zq{number}{answer}.")
+    told = _notices(story, CARMEN[1])
+    assert (told.count("N5"), set(told)) == (_MOST, {"N5", "TICKET_DIGEST"})
+    assert _notices(story, "eva3@malvada.test").count("N5") == 3, "whose ticket it is hears of it"
+    story.later(minutes=61)
+    assert "zq32" in " ".join(_texts(story, CARMEN[1])), "and nothing is lost"
+
+
 def test_a_digest_is_answered_like_any_other_mail(busy: Story) -> None:
     _answers(busy, *range(4))
     row = busy.outbox("TICKET_DIGEST")[0]
