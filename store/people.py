@@ -285,6 +285,14 @@ def branches(connection: Connection, organisation_ids: Sequence[int] | None = No
     return list(connection.execute(query.order_by(ORGANISATION.c.name, BRANCH.c.name)))
 
 
+def branch(connection: Connection, branch_id: int) -> Row[Any] | None:
+    """A branch with the organisation's name."""
+    query = select(BRANCH, ORGANISATION.c.name.label("organisation")).select_from(
+        BRANCH.join(ORGANISATION, ORGANISATION.c.id == BRANCH.c.organisation_id)
+    )
+    return connection.execute(query.where(BRANCH.c.id == branch_id)).first()
+
+
 def add_branch(connection: Connection, row: dict[str, Any]) -> None:
     """Insert a branch."""
     fast.insert(connection, BRANCH, [row])

@@ -90,12 +90,12 @@ def branch_list(
 
     Example: mailgate branch list --organisation "Cliente Ltda"
     """
-    from mailgate.flows.directory import organisation_named
+    from mailgate.flows.companies import Companies
     from mailgate.people.cnpj import shown
     from store import people
 
     with house(config) as opened, opened.database.read() as connection:
-        only = [organisation_named(connection, clean(organisation)).id] if organisation else None
+        only = [Companies(connection).named(clean(organisation)).id] if organisation else None
         rows = people.branches(connection, only)
         if json:
             for row in rows:
@@ -115,12 +115,13 @@ def branch_show(
 
     Example: mailgate branch show "Cliente Ltda" "Loja 2"
     """
-    from mailgate.flows.directory import branch_named, organisation_named
+    from mailgate.flows.companies import Companies
     from mailgate.people.cnpj import shown
     from store import people
 
     with house(config) as opened, opened.database.read() as connection:
-        row = branch_named(connection, organisation_named(connection, clean(organisation)), clean(name))
+        companies = Companies(connection)
+        row = companies.branch_named(companies.named(clean(organisation)), clean(name))
         members = [c for c in people.contacts(connection, 1_000_000) if c.branch_id == row.id]
         if json:
             print_json(_branch(row) | {"contacts": [c.address for c in members]})

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from mailgate.errors import DataError
+from mailgate.flows.companies import Companies
 from mailgate.flows.site import Site
 from mailgate.mail.addresses import normalise, parse_address
 from mailgate.people import cnpj
@@ -56,17 +57,17 @@ def put(site: Site, kind: str, values: Values, *, new: bool | None = None) -> Li
 
     Raises DataError with a sentence.
     """
-    return site.writer.call(lambda c: _PUT[kind](c, site, values, new, 0))
+    return site.writer.call(lambda c: _PUT[kind](c, site, Companies(c), values, new, 0))
 
 
 def put_all(site: Site, kind: str, records: Sequence[Record], *, dry_run: bool) -> list[Line]:
     """Add or change all rows of a file. With one mistake, or in a dry run, nothing is written; each row is told of."""
 
     def work(connection: Connection) -> list[Line]:
-        report = []
+        report, companies = [], Companies(connection)
         for one in records:
             try:
-                report.append(_PUT[kind](connection, site, one.values, None, one.line))
+                report.append(_PUT[kind](connection, site, companies, one.values, None, one.line))
             except DataError as error:
                 who = one.values.get("address") or one.values.get("name", "")
                 report.append(Line(one.line, who, "mistake", problem=str(error)))
@@ -80,32 +81,16 @@ def put_all(site: Site, kind: str, records: Sequence[Record], *, dry_run: bool) 
         return undone.report
 
 
-def organisation_named(connection: Connection, name: str) -> Row[Any]:
-    """The organisation of that name or CNPJ. Raises DataError."""
-    number = cnpj.read(name)
-    for row in people.organisations(connection):
-        if row.name.casefold() == name.strip().casefold() or (number and row.cnpj == number):
-            return row
-    raise DataError(f"there is no organisation {name}")
-
-
-def branch_named(connection: Connection, organisation: Row[Any], name: str) -> Row[Any]:
-    """The branch of that name. Raises DataError."""
-    for row in people.branches(connection, [organisation.id]):
-        if row.name.casefold() == name.strip().casefold():
-            return row
-    raise DataError(f"{organisation.name} has no branch {name}")
-
-
 # --- one row each ----------------------------------------------------------------------------------------------------
 
 
-def _put_organisation(connection: Connection, site: Site, values: Values, new: bool | None, line: int) -> Line:
+def _put_organisation(
+    connection: Connection, site: Site, companies: Companies, values: Values, new: bool | None, line: int
+) -> Line:
     name = values.get("name", "").strip()
     if not name:
         raise DataError("an organisation needs a name")
-    every = people.organisations(connection)
-    old = next((o for o in every if o.name.casefold() == name.casefold()), None)
+    old = companies.by_name(name)
     _as_wanted(old is not None, new, f"organisation {name}")
     wanted: dict[str, Any] = {key: values[key] for key in ("network", "tier") if key in values}
     if "cnpj" in values:
@@ -114,34 +99,30 @@ def _put_organisation(connection: Connection, site: Site, values: Values, new: b
         wanted["language"] = _language(values["language"])
     if "domains" in values:
         wanted["domains"] = _domains(values["domains"])
-    for other in every:
-        if old is not None and other.id == old.id:
-            continue
-        taken = set(other.domains) & set(wanted.get("domains", ()))
-        if taken:
-            raise DataError(f"{', '.join(sorted(taken))} belongs to {other.name} already")
-        if wanted.get("cnpj") and other.cnpj == wanted["cnpj"]:
-            raise DataError(f"{other.name} has the CNPJ {cnpj.shown(other.cnpj)} already")
+    companies.refuse_taken(old.id if old is not None else None, wanted.get("domains", ()), wanted.get("cnpj", ""))
     if old is None:
         empty: dict[str, Any] = {"domains": [], "network": "", "cnpj": "", "tier": "", "language": None}
         row = {**empty, **wanted, "id": site.ids.new(), "name": name, "created_at": site.clock()}
         people.add_organisation(connection, row)
         people.join_organisation(connection, row["id"], row["domains"])
+        companies.changed(row["id"])
         return Line(line, name, "add", wanted)
     changes = _changes(old, wanted)
     if changes:
         people.change_organisation(connection, old.id, **changes)
         people.join_organisation(connection, old.id, changes.get("domains", ()))
+        companies.changed(old.id)
     return Line(line, name, "change" if changes else "same", changes)
 
 
-def _put_branch(connection: Connection, site: Site, values: Values, new: bool | None, line: int) -> Line:
-    organisation = organisation_named(connection, values.get("organisation", ""))
+def _put_branch(
+    connection: Connection, site: Site, companies: Companies, values: Values, new: bool | None, line: int
+) -> Line:
+    organisation = companies.named(values.get("organisation", ""))
     name = values.get("name", "").strip()
     if not name:
         raise DataError("a branch needs a name")
-    rows = people.branches(connection, [organisation.id])
-    old = next((b for b in rows if b.name.casefold() == name.casefold()), None)
+    old = companies.branch(organisation, name)
     _as_wanted(old is not None, new, f"branch {name} of {organisation.name}")
     wanted: dict[str, Any] = {"place": values["place"]} if "place" in values else {}
     if "cnpj" in values:
@@ -156,20 +137,24 @@ def _put_branch(connection: Connection, site: Site, values: Values, new: bool | 
         empty = {"place": "", "cnpj": "", "address": "", "active": True}
         row = {**empty, **wanted, "id": site.ids.new(), "name": name, "organisation_id": organisation.id}
         people.add_branch(connection, {**row, "created_at": site.clock()})
+        companies.branch_changed(organisation.id, row["id"])
         return Line(line, name, "add", wanted)
     changes = _changes(old, wanted)
     if changes:
         people.change_branch(connection, old.id, **changes)
+        companies.branch_changed(organisation.id, old.id)
     return Line(line, name, "change" if changes else "same", changes)
 
 
-def _put_contact(connection: Connection, site: Site, values: Values, new: bool | None, line: int) -> Line:
+def _put_contact(
+    connection: Connection, site: Site, companies: Companies, values: Values, new: bool | None, line: int
+) -> Line:
     address = _address(values.get("address", ""))
     old = people.contact_by_address(connection, address)
     _as_wanted(old is not None, new, f"contact {address}")
     if site.is_ours(address) or people.agent_by_address(connection, address) is not None:
         raise DataError(f"{address} is one of ours: an agent or a support address")
-    wanted = _of_contact(connection, values, old)
+    wanted = _of_contact(companies, values, old)
     more = _more(connection, site, values, old, address)
     if old is None:
         name, now = values.get("name", "").strip() or address.partition("@")[0], site.clock()
@@ -189,7 +174,7 @@ def _put_contact(connection: Connection, site: Site, values: Values, new: bool |
     return Line(line, address, "change" if changes else "same", changes)
 
 
-def _of_contact(connection: Connection, values: Values, old: Row[Any] | None) -> dict[str, Any]:
+def _of_contact(companies: Companies, values: Values, old: Row[Any] | None) -> dict[str, Any]:
     """The columns that a contact's row is to have."""
     wanted: dict[str, Any] = {}
     if values.get("name", "").strip():
@@ -208,22 +193,22 @@ def _of_contact(connection: Connection, values: Values, old: Row[Any] | None) ->
         wanted["may"] = [p for p in PERMISSIONS if p in may] if words else None
     if "organisation" in values:
         named = values["organisation"].strip()
-        wanted["organisation_id"] = organisation_named(connection, named).id if named else None
+        wanted["organisation_id"] = companies.named(named).id if named else None
         if old is not None and old.organisation_id != wanted["organisation_id"]:
             wanted["branch_id"] = None  # a branch of the one before
     if "branch" in values:
-        wanted["branch_id"] = _branch_id(connection, values["branch"].strip(), wanted, old)
+        wanted["branch_id"] = _branch_id(companies, values["branch"].strip(), wanted, old)
     return wanted
 
 
-def _branch_id(connection: Connection, name: str, wanted: Mapping[str, Any], old: Row[Any] | None) -> int | None:
+def _branch_id(companies: Companies, name: str, wanted: Mapping[str, Any], old: Row[Any] | None) -> int | None:
     if not name:
         return None
     owner = wanted.get("organisation_id", old.organisation_id if old is not None else None)
-    row = next((o for o in people.organisations(connection) if o.id == owner), None)
+    row = companies.by_id(owner)
     if row is None:
         raise DataError(f"the branch {name} needs its organisation beside it")
-    found: int = branch_named(connection, row, name).id
+    found: int = companies.branch_named(row, name).id
     return found
 
 
@@ -245,7 +230,7 @@ def _more(connection: Connection, site: Site, values: Values, old: Row[Any] | No
     return sorted(set(found))
 
 
-_PUT: dict[str, Callable[[Connection, Site, Values, bool | None, int], Line]] = {
+_PUT: dict[str, Callable[[Connection, Site, Companies, Values, bool | None, int], Line]] = {
     "contact": _put_contact,
     "organisation": _put_organisation,
     "branch": _put_branch,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from store import people
 from tests.unit.cli.conftest import BRUNO, Shell
 
 CNPJ = "11.222.333/0001-81"
@@ -101,3 +102,28 @@ def test_a_file_that_is_no_table(company: Shell, content: str) -> None:
     ran = company("organisation", "import", str(file))
     assert ran.code in (64, 65)
     assert "Traceback" not in ran.err
+
+
+def test_rows_of_one_file_know_each_other(company: Shell) -> None:
+    """What an earlier row wrote holds for a later one, and each organisation is read once, not for every row."""
+    rows = [f"Empresa {n};e{n}.test" for n in range(300)]
+    path = _file(company, "\n".join(["name;domains", *rows, "Empresa 7;e7.test, sete.test", "EMPRESA 8;"]))
+    every, read = people.organisations, []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(people, "organisations", lambda c: [read.append(c), every(c)][1])
+        done = company("organisation", "import", path, "--json").values
+    assert [line["action"] for line in done] == ["add"] * 300 + ["change"] * 2
+    assert len(read) <= 2
+    found = {one["name"]: one["domains"] for one in company("organisation", "list", "--json").values}
+    assert (found["Empresa 7"], found["Empresa 8"], len(found)) == (["e7.test", "sete.test"], [], 301)
+    taken = _file(company, "name;domains\nEmpresa 8;\nNova;e8.test\nOutra;e8.test\nVelha;cliente.test\n")
+    problems = [line["problem"] for line in company("organisation", "import", taken, "--json").values]
+    assert problems == [None, None, "e8.test belongs to Nova already", "cliente.test belongs to Cliente already"]
+    shops = _file(company, "organisation;name;place\nempresa 7;Loja A;Rua A\nEmpresa 7;LOJA A;Rua B\n")
+    assert [line["action"] for line in company("branch", "import", shops, "--json").values] == ["add", "change"]
+
+
+def _file(company: Shell, content: str) -> str:
+    path = company.folder / "rows.csv"
+    path.write_text(content, encoding="utf-8")
+    return str(path)
