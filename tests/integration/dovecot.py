@@ -160,16 +160,22 @@ class Dovecot:
     def forget_uids(self, user: str = "suporte", of: str = "INBOX") -> int:
         """Lose the folder's UIDs while it runs, as after a restore. Returns the new UIDVALIDITY (RFC 9051 §2.3.1.1).
 
-        The clock's second becomes the number, so the files are taken away until the number is another.
+        The clock's second becomes the number, so the files are taken away until the number is another. Sessions are ended
+        before they can write down what they knew: the same UIDVALIDITY with other UIDs would be no loss but a lie.
         """
         before = self.uid_validity(user, of)
         maildir = self.home / "mail" / user / ("" if of == "INBOX" else f".{of}")
 
         def lost() -> int:
+            sessions = self._sessions()
+            for pid in sessions:
+                os.kill(pid, signal.SIGSTOP)
             for pattern in ("dovecot-uidlist*", "dovecot.index*", "dovecot-uidvalidity*"):
                 for place in {maildir, self.home / "mail" / user}:
                     for file in place.glob(pattern):
                         file.unlink()
+            for pid in sessions:
+                os.kill(pid, signal.SIGKILL)
             try:
                 after = self.uid_validity(user, of)
             except IMAPClient.Error:  # "Mailbox was deleted under us": it looks again
@@ -180,6 +186,11 @@ class Dovecot:
 
     def log(self) -> str:
         return (self.home / "log").read_text(errors="replace")
+
+    def _sessions(self) -> list[int]:
+        """The processes that serve who is logged in."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "imap"]
 
     def _accepts(self, user: str, password: str) -> bool:
         try:
