@@ -160,8 +160,8 @@ class Dovecot:
     def forget_uids(self, user: str = "suporte", of: str = "INBOX") -> int:
         """Lose the folder's UIDs while it runs, as after a restore. Returns the new UIDVALIDITY (RFC 9051 §2.3.1.1).
 
-        The clock's second becomes the number, so the files are taken away until the number is another. Sessions are ended
-        before they can write down what they knew: the same UIDVALIDITY with other UIDs would be no loss but a lie.
+        The clock's second becomes the number, so the files are taken away until the number is another. Sessions
+        are ended before they can write down what they knew: the same UIDVALIDITY with other UIDs would be a lie.
         """
         before = self.uid_validity(user, of)
         maildir = self.home / "mail" / user / ("" if of == "INBOX" else f".{of}")

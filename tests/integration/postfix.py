@@ -111,7 +111,7 @@ class Postfix:
 
     def send(self, raw: bytes, rcpt_tos: Sequence[str], mail_from: str) -> None:
         """Hand one mail in. Raises smtplib's errors."""
-        with smtplib.SMTP(self.host, self.port, timeout=60) as client:  # its first session forks four programs
+        with smtplib.SMTP(self.host, self.port, timeout=60) as client:  # the first one makes it start four programs
             client.sendmail(mail_from, list(rcpt_tos), raw)
 
     def queue(self) -> list[dict[str, object]]:
