@@ -45,13 +45,14 @@ class Companies:
 
     def refuse_taken(self, own_id: int | None, domains: Collection[str], number: str) -> None:
         """Raises DataError where another organisation than `own_id` has one of these domains, or the CNPJ."""
-        owners = {domain: one for domain in domains for one in self._found("domain", domain) if one.id != own_id}
-        for owner in owners.values():
-            taken = sorted(domain for domain, one in owners.items() if one.id == owner.id)
+        owned = [(one, domain) for domain in domains for one in self._found("domain", domain) if one.id != own_id]
+        if owned:
+            owner = owned[0][0]
+            taken = sorted(domain for one, domain in owned if one.id == owner.id)
             raise DataError(f"{', '.join(taken)} belongs to {owner.name} already")
-        for owner in self._found("cnpj", number) if number else ():
-            if owner.id != own_id:
-                raise DataError(f"{owner.name} has the CNPJ {cnpj.shown(owner.cnpj)} already")
+        for one in self._found("cnpj", number) if number else ():
+            if one.id != own_id:
+                raise DataError(f"{one.name} has the CNPJ {cnpj.shown(one.cnpj)} already")
 
     def changed(self, organisation_id: int) -> None:
         """An organisation was added or changed."""
